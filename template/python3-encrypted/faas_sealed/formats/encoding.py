@@ -1,0 +1,51 @@
+"""Base64 and JSON with one valid form for each value.
+
+What a parser here accepts, the serialiser beside it writes back byte for byte.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+MAX_INTEGER = 2**53 - 1
+
+
+def base64_encode(data: bytes) -> str:
+    """Encode with the URL-safe alphabet and no padding (RFC 4648, section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def base64_decode(text: str) -> bytes:
+    """Decode what `base64_encode` writes; anything else is a ValueError."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+    if base64_encode(data) != text:
+        raise ValueError("base64 in a form that is not canonical")
+    return data
+
+
+def json_encode(value: object) -> bytes:
+    """Serialise with sorted members, no spaces, ASCII only (RFC 8259)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
+
+
+def json_decode(data: bytes) -> Any:
+    """Parse what `json_encode` writes; anything else is a ValueError.
+
+    Writing the value again and comparing refuses spaces, escapes, repeated or
+    unsorted members, and numbers in another form, all at once.
+    """
+    try:
+        value = json.loads(data.decode("ascii"))
+        canonical = json_encode(value)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if canonical != data:
+        raise ValueError("JSON in a form that is not canonical")
+    return value

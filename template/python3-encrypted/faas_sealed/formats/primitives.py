@@ -1,0 +1,47 @@
+"""The suite of version 1. Nothing in it is negotiable.
+
+HKDF-SHA256 (RFC 5869), AES-256-GCM (NIST SP 800-38D) and Ed25519 (RFC 8032).
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+TAG_BYTES = 16
+SALT_BYTES = 16
+ID_BYTES = 8
+
+# An AEAD key here encrypts exactly one message, so that a fixed nonce is never
+# used twice with one key.
+NONCE = bytes(12)
+
+
+def context(function: str, author: bytes) -> bytes:
+    """Return CTX: the function's name, a zero byte, and the author's public key (32 bytes).
+
+    It binds whatever is sealed to one function of one author.
+    """
+    return function.encode("ascii") + b"\0" + author
+
+
+def hkdf(key: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
+    """Derive `length` bytes for the purpose `info`, which gets this version's label."""
+    derivation = HKDF(SHA256(), length, salt=salt or None, info=b"faas-seal/v1 " + info)
+    return derivation.derive(key)
+
+
+def aead_seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """Encrypt the one message of `key`; the result ends with a tag of 16 bytes."""
+    return AESGCM(key).encrypt(NONCE, plaintext, aad)
+
+
+def aead_open(key: bytes, ciphertext: bytes, aad: bytes) -> bytes:
+    """Decrypt what `aead_seal` wrote, or raise ValueError."""
+    try:
+        return AESGCM(key).decrypt(NONCE, ciphertext, aad)
+    except (InvalidTag, ValueError):
+        raise ValueError("wrong key or altered ciphertext") from None

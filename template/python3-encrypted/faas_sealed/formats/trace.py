@@ -1,0 +1,59 @@
+"""Sealed traces: what went wrong in a handler, for whoever can open the function."""
+
+from __future__ import annotations
+
+import os
+
+from faas_sealed.formats.encoding import base64_decode, base64_encode
+from faas_sealed.formats.errors import MalformedTrace
+from faas_sealed.formats.primitives import ID_BYTES, SALT_BYTES, aead_open, aead_seal, hkdf
+
+PREFIX = "fse1_"
+MAX_TRACE_BYTES = 16 * 2**10
+
+_CUT = "\n… cut …\n"
+
+
+def seal_trace(trace: str, content_key: bytes, content_id: str, context: bytes) -> str:
+    """Return `fse1_…` of a trace, cut in its middle to 16 KiB of UTF-8."""
+    salt = os.urandom(SALT_BYTES)
+    key = hkdf(content_key, b"trace", salt=salt)
+    sealed = aead_seal(key, _cut(trace).encode(), context)
+    return PREFIX + base64_encode(bytes.fromhex(content_id) + salt + sealed)
+
+
+def open_trace(text: str, content_key: bytes, context: bytes) -> str:
+    """Return the trace in `fse1_…`, or raise MalformedTrace."""
+    data = _decode(text)
+    salt, sealed = data[ID_BYTES : ID_BYTES + SALT_BYTES], data[ID_BYTES + SALT_BYTES :]
+    try:
+        return aead_open(hkdf(content_key, b"trace", salt=salt), sealed, context).decode()
+    except ValueError:
+        raise MalformedTrace("the trace is altered, or of another function") from None
+
+
+def trace_content_id(text: str) -> str:
+    """Return the content id (16 hexadecimal digits) of the file that a trace belongs to."""
+    return _decode(text)[:ID_BYTES].hex()
+
+
+def _decode(text: str) -> bytes:
+    if not text.startswith(PREFIX):
+        raise MalformedTrace(f"this is not a sealed trace: it does not start with {PREFIX}")
+    try:
+        data = base64_decode(text[len(PREFIX) :])
+    except ValueError as error:
+        raise MalformedTrace(f"the trace is damaged: {error}") from None
+    if len(data) < ID_BYTES + SALT_BYTES:
+        raise MalformedTrace("the trace is cut off")
+    return data
+
+
+def _cut(trace: str) -> str:
+    data = trace.encode("utf-8", "replace")
+    if len(data) > MAX_TRACE_BYTES:
+        half = (MAX_TRACE_BYTES - len(_CUT.encode())) // 2
+        head = data[:half].decode("utf-8", "ignore")
+        tail = data[-half:].decode("utf-8", "ignore")
+        return head + _CUT + tail
+    return data.decode()
