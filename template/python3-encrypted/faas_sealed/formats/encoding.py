@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_INTEGER = 2**53 - 1
 
@@ -30,7 +30,10 @@ def base64_decode(text: str) -> bytes:
 
 
 def json_encode(value: object) -> bytes:
-    """Serialise with sorted members, no spaces, ASCII only (RFC 8259)."""
+    """Serialise with sorted members, no spaces, ASCII only (RFC 8259).
+
+    `value` has no numbers but integers from 0 to MAX_INTEGER.
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
 
@@ -38,14 +41,30 @@ def json_encode(value: object) -> bytes:
 def json_decode(data: bytes) -> Any:
     """Parse what `json_encode` writes; anything else is a ValueError.
 
-    Writing the value again and comparing refuses spaces, escapes, repeated or
+    Writing the value again and comparing refuses spaces, needless escapes, repeated or
     unsorted members, and numbers in another form, all at once.
     """
     try:
-        value = json.loads(data.decode("ascii"))
+        value = json.loads(
+            data.decode("ascii"),
+            parse_int=_integer,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
         canonical = json_encode(value)
     except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
+        raise ValueError("not JSON of the allowed form") from None
     if canonical != data:
         raise ValueError("JSON in a form that is not canonical")
     return value
+
+
+def _integer(digits: str) -> int:
+    # Converting a million digits takes seconds where the interpreter has no limit of its own.
+    if len(digits) > len(str(MAX_INTEGER)) or not 0 <= int(digits) <= MAX_INTEGER:
+        _refuse(digits)
+    return int(digits)
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError

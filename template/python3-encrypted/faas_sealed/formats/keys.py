@@ -36,7 +36,7 @@ class TextForm:
     def decode(self, text: str) -> bytes:
         """Return the bytes of a text form; raise MalformedKey without repeating it."""
         if not text.startswith(self.prefix):
-            raise MalformedKey(f"this is not a {self.noun}: it does not start with {self.prefix}")
+            raise MalformedKey(f"{self.noun} expected: the text does not start with {self.prefix}")
         try:
             data = base64_decode(text[len(self.prefix) :])
         except ValueError as error:

@@ -29,7 +29,9 @@ def context(function: str, author: bytes) -> bytes:
 
 
 def hkdf(key: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
-    """Derive `length` bytes for the purpose `info`, which gets this version's label."""
+    """Derive `length` bytes from a key of 32 for the purpose `info`, which gets our label."""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"key is {len(key)} bytes, expected {KEY_BYTES}")
     derivation = HKDF(SHA256(), length, salt=salt or None, info=b"faas-seal/v1 " + info)
     return derivation.derive(key)
 
