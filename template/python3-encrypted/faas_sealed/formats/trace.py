@@ -6,7 +6,14 @@ import os
 
 from faas_sealed.formats.encoding import base64_decode, base64_encode
 from faas_sealed.formats.errors import MalformedTrace
-from faas_sealed.formats.primitives import ID_BYTES, SALT_BYTES, aead_open, aead_seal, hkdf
+from faas_sealed.formats.primitives import (
+    ID_BYTES,
+    SALT_BYTES,
+    TAG_BYTES,
+    aead_open,
+    aead_seal,
+    hkdf,
+)
 
 PREFIX = "fse1_"
 MAX_TRACE_BYTES = 16 * 2**10
@@ -26,6 +33,8 @@ def open_trace(text: str, content_key: bytes, context: bytes) -> str:
     """Return the trace in `fse1_…`, or raise MalformedTrace."""
     data = _decode(text)
     salt, sealed = data[ID_BYTES : ID_BYTES + SALT_BYTES], data[ID_BYTES + SALT_BYTES :]
+    if data[:ID_BYTES] != hkdf(content_key, b"commit")[:ID_BYTES]:
+        raise MalformedTrace("the trace is altered, or of another sealed file")
     try:
         return aead_open(hkdf(content_key, b"trace", salt=salt), sealed, context).decode()
     except ValueError:
@@ -44,8 +53,9 @@ def _decode(text: str) -> bytes:
         data = base64_decode(text[len(PREFIX) :])
     except ValueError as error:
         raise MalformedTrace(f"the trace is damaged: {error}") from None
-    if len(data) < ID_BYTES + SALT_BYTES:
-        raise MalformedTrace("the trace is cut off")
+    length = len(data) - ID_BYTES - SALT_BYTES - TAG_BYTES
+    if not 0 <= length <= MAX_TRACE_BYTES:
+        raise MalformedTrace(f"the trace is {length} bytes, expected 0 to {MAX_TRACE_BYTES}")
     return data
 
 
