@@ -1,0 +1,335 @@
+"""The acceptor: holds every connection, reads none.
+
+It waits until an idle connection has something to say, hands it to a worker, and keeps
+its own copy of the descriptor. So whatever becomes of the worker, the connection is
+parked again, answered or shut; and no byte of a request ever comes into this process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import stat
+import struct
+import termios
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from faas_sealed.formats.errors import Busy, Deadline, NotReady, SealError, WorkerDied
+from faas_sealed.runtime.channel import Verb
+from faas_sealed.runtime.pool import Pool, Worker
+from faas_sealed.runtime.responses import problem_response
+from faas_sealed.runtime.settings import Settings
+from faas_sealed.runtime.system import reap_children
+from faas_sealed.runtime.table import FREE, REPLYING
+
+# How long a peer has to close after the last reply. A plain close would reset the
+# connection while the peer still sends, and the reply would be lost.
+CLOSING_SECONDS = 1.0
+# A worker that finishes looks whether anyone waits; this is for the instant between.
+RESCAN_SECONDS = 0.005
+TICK_SECONDS = 0.5
+
+_READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
+
+
+@dataclass(eq=False)
+class Connection:
+    """A client's connection. `readable_since` is in nanoseconds of CLOCK_MONOTONIC."""
+
+    socket: socket.socket
+    number: int
+    readable_since: int = 0
+    needs_fresh_worker: bool = False
+    give_up_at: float = 0.0
+    parked: bool = True
+
+    def unread(self) -> int:
+        """Return how many bytes wait to be read (ioctl SIOCINQ, see tcp(7))."""
+        count: int = struct.unpack("i", fcntl.ioctl(self.socket, termios.FIONREAD, b"\0" * 4))[0]
+        return count
+
+
+class Acceptor:
+    """Serves on a listening socket until it is told to end."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, pool: Pool) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._pool = pool
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._connections: dict[int, Connection] = {}
+        self._last_number = 0
+        self._waiting: deque[Connection] = deque()
+        self._closing: deque[Connection] = deque()
+        self._end_by: float | None = None
+
+    def run(self) -> None:
+        """Serve until the end of standard input or, where that is no pipe, SIGTERM."""
+        self._watch_signals()
+        self._listener.setblocking(False)
+        self._watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept())
+        self._pool.start_zygote(self._watch, self._unwatch, self._zygote_lost)
+        next_tick = 0.0
+        while not self._finished():
+            timeout = RESCAN_SECONDS if self._waiting else TICK_SECONDS
+            for fd, events in self._epoll.poll(timeout):
+                callback = self._callbacks.get(fd)
+                if callback is not None:
+                    callback(events)
+            self._serve_waiting()
+            self._pool.replenish(len(self._waiting), self._on_worker)
+            now = time.monotonic()
+            if now >= next_tick:
+                next_tick = now + TICK_SECONDS
+                self._tick(now)
+        self._pool.end()
+
+    # Descriptors.
+
+    def _watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+        self._callbacks[fd] = callback
+        self._epoll.register(fd, events)
+
+    def _unwatch(self, fd: int) -> None:
+        if self._callbacks.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    # Signals, and the end.
+
+    def _watch_signals(self) -> None:
+        woken, wake = socket.socketpair()
+        woken.setblocking(False)
+        wake.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        self._wake = wake
+        self._watch(woken.fileno(), select.EPOLLIN, lambda _: self._on_signal(woken.recv(64)))
+        # The watchdog passes SIGTERM on at once and forwards requests for a while
+        # yet, so that under it only the end of standard input means the end.
+        self._parent_holds_pipe = stat.S_ISFIFO(os.fstat(0).st_mode)
+        if self._parent_holds_pipe:
+            self._watch(0, select.EPOLLIN, lambda _: self._on_standard_input())
+
+    def _on_signal(self, numbers: bytes) -> None:
+        if signal.SIGCHLD in numbers:
+            reap_children()
+        stops = numbers.count(signal.SIGTERM) + numbers.count(signal.SIGINT)
+        if stops and not self._parent_holds_pipe:
+            self._begin_end()
+
+    def _on_standard_input(self) -> None:
+        if not os.read(0, 4096):
+            self._unwatch(0)
+            self._begin_end()
+
+    def _begin_end(self) -> None:
+        if self._end_by is None:
+            self._accept()
+            self._unwatch(self._listener.fileno())
+            self._listener.close()
+            self._end_by = time.monotonic() + self._settings.exec_timeout
+            for connection in list(self._connections.values()):
+                if connection.parked and not connection.unread():
+                    self._drop(connection)
+
+    def _finished(self) -> bool:
+        if self._end_by is None:
+            return False
+        pending = self._waiting or self._closing
+        pending = pending or any(c.parked for c in self._connections.values())
+        if not pending and all(self._pool.is_idle(worker) for worker in self._pool.workers):
+            return True
+        return time.monotonic() >= self._end_by
+
+    # Connections.
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # out of descriptors: those in the backlog wait
+                time.sleep(0.01)
+                return
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._last_number = self._last_number % (2**32 - 1) + 1
+            connection = Connection(accepted, self._last_number)
+            self._connections[connection.number] = connection
+            self._watch(accepted.fileno(), _READABLE, lambda _, c=connection: self._on_readable(c))
+
+    def _park(self, connection: Connection) -> None:
+        if self._end_by is not None and not connection.unread():
+            self._drop(connection)
+        else:
+            connection.parked = True
+            self._epoll.modify(connection.socket.fileno(), _READABLE)
+
+    def _on_readable(self, connection: Connection) -> None:
+        if not connection.unread():
+            self._drop(connection)
+            return
+        connection.parked = False
+        connection.readable_since = time.monotonic_ns()
+        self._dispatch(connection)
+
+    def _dispatch(self, connection: Connection) -> None:
+        if not self._waiting and self._hand_over(connection):
+            return
+        if len(self._waiting) >= self._settings.waiting:
+            self._refuse(connection, Busy)
+            return
+        connection.give_up_at = time.monotonic() + self._settings.read_timeout
+        self._waiting.append(connection)
+        self._pool.table.set_waiting(len(self._waiting))
+
+    def _hand_over(self, connection: Connection) -> bool:
+        worker = self._pool.find_idle(fresh=connection.needs_fresh_worker)
+        if worker is None:
+            return False
+        worker.hold(connection.number)
+        connection.needs_fresh_worker = False
+        try:
+            worker.channel.send(
+                Verb.SERVE,
+                connection.number,
+                connection.readable_since,
+                [connection.socket.fileno()],
+            )
+        except OSError:  # it has just ended; its pidfd tells, and the connection comes back
+            pass
+        return True
+
+    def _serve_waiting(self) -> None:
+        if not self._waiting:
+            return
+        for connection in list(self._waiting):
+            if not self._hand_over(connection):
+                if not connection.needs_fresh_worker:
+                    break
+                continue
+            self._waiting.remove(connection)
+        self._pool.table.set_waiting(len(self._waiting))
+
+    def _refuse(self, connection: Connection, error: type[SealError]) -> None:
+        """Answer a connection whose request no worker will answer any more."""
+        answer = problem_response(error, str(uuid.uuid4()))
+        with suppress(OSError):
+            connection.socket.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        """Say that nothing more comes, and close when the peer has, or after a second."""
+        with suppress(OSError):
+            connection.socket.shutdown(socket.SHUT_WR)
+        connection.give_up_at = time.monotonic() + CLOSING_SECONDS
+        self._closing.append(connection)
+        fd = connection.socket.fileno()
+        self._callbacks[fd] = lambda _: self._drop(connection)
+        self._epoll.modify(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+
+    def _drop(self, connection: Connection) -> None:
+        if self._connections.pop(connection.number, None) is None:
+            return
+        with suppress(ValueError):
+            self._closing.remove(connection)
+        self._unwatch(connection.socket.fileno())
+        connection.socket.close()
+
+    # Workers.
+
+    def _on_worker(self, worker: Worker) -> None:
+        """Take what a worker has said, and its end."""
+        while not worker.silent:
+            try:
+                message = worker.channel.receive(socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            if message is None:
+                worker.silent = True
+                self._unwatch(worker.channel.fileno())
+                break
+            verb, number, _, _ = message
+            self._on_message(worker, verb, number)
+        if worker.has_ended():
+            self._bury(worker)
+
+    def _on_message(self, worker: Worker, verb: Verb, number: int) -> None:
+        if verb is Verb.SLOW:
+            allowed = self._pool.slow_count() < self._settings.readers
+            worker.slow = allowed
+            worker.tell(Verb.GO if allowed else Verb.REFUSE, number)
+            return
+        if verb is Verb.WHOLE:
+            self._pool.ask_room(worker, number)
+            return
+        worker.release(number)
+        connection = self._connections.get(number)
+        if connection is None:
+            return
+        if verb is Verb.IDLE:
+            self._park(connection)
+        elif verb is Verb.UNREAD:
+            connection.needs_fresh_worker = True
+            self._dispatch(connection)
+        elif verb is Verb.CLOSE:
+            self._close(connection)
+
+    def _bury(self, worker: Worker) -> None:
+        """Settle a dead worker's connections by what it was doing with them."""
+        state, number, until = self._pool.table.read(worker.row)
+        self._pool.remove(worker)
+        for held in worker.held:
+            connection = self._connections.get(held)
+            if connection is None:
+                continue
+            if held != number or state == FREE:
+                self._park(connection)
+            elif state == REPLYING:
+                with suppress(OSError):
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                self._drop(connection)
+            else:
+                overdue = time.monotonic_ns() >= until
+                self._refuse(connection, Deadline if overdue else WorkerDied)
+
+    def _zygote_lost(self, orphans: list[Worker]) -> None:
+        """Take back the connections of workers that will never be forked."""
+        for worker in orphans:
+            for number in worker.held:
+                connection = self._connections.get(number)
+                if connection is not None:
+                    self._dispatch(connection)
+
+    # Time.
+
+    def _tick(self, now: float) -> None:
+        while self._closing and self._closing[0].give_up_at <= now:
+            self._drop(self._closing[0])
+        while self._waiting and self._waiting[0].give_up_at <= now:
+            ready = self._pool.ready
+            self._refuse(self._waiting.popleft(), Busy if ready else NotReady)
+        self._pool.table.set_waiting(len(self._waiting))
+        self._pool.refuse_those_without_room(now)
+        self._pool.kill_overdue()
+        self._pool.restart_zygote_if_due(now)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the watchdog connects, or raise SealError."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=1024)
+    except OSError as error:
+        raise SealError(
+            f"cannot listen on {settings.host}:{settings.port} (upstream_url): {error.strerror}"
+        ) from None

@@ -1,0 +1,83 @@
+"""Messages between the acceptor, the zygote and the workers, with descriptors attached.
+
+A channel is a pair of SOCK_SEQPACKET sockets (unix(7)): a message arrives whole or not
+at all, and the descriptors sent with it (SCM_RIGHTS) arrive with it.
+"""
+
+from __future__ import annotations
+
+import array
+import enum
+import socket
+import struct
+from collections.abc import Sequence
+
+_MESSAGE = struct.Struct("<B3xIQ")
+_DESCRIPTOR_BYTES = array.array("i").itemsize
+
+
+class Verb(enum.IntEnum):
+    # acceptor → zygote: `number` is the worker's row; with the worker's end of its channel
+    FORK = 1
+    # zygote → acceptor
+    READY = 2
+    FORKED = 3  # `number` is the row, `value` the process id; with its pidfd
+    # acceptor → worker: `number` is the connection
+    SERVE = 4  # `value` is when it became readable; with the connection
+    GO = 5  # the slow request may be handled now
+    REFUSE = 6  # nobody had room for it: answer that the function is busy
+    # worker → acceptor: `number` is the connection
+    IDLE = 7  # yours again, nothing is pending in it
+    UNREAD = 8  # yours again, unread: only a fresh worker may wait for the rest
+    CLOSE = 9  # the last reply is sent: close when the peer has
+    SLOW = 10  # the request is not whole yet: count me as a reader
+    WHOLE = 11  # the slow request is whole: may I handle it?
+
+
+class Channel:
+    """One end of a pair of sockets."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return cls(ours), cls(theirs)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(
+        self, verb: Verb, number: int = 0, value: int = 0, descriptors: Sequence[int] = ()
+    ) -> None:
+        ancillary = (
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+            if descriptors
+            else []
+        )
+        self.socket.sendmsg([_MESSAGE.pack(verb, number, value)], ancillary)
+
+    def receive(self, flags: int = 0) -> tuple[Verb, int, int, list[int]] | None:
+        """Return verb, number, value and descriptors, or None when the other end is closed.
+
+        Raises BlockingIOError where `flags` has MSG_DONTWAIT and nothing is there.
+        """
+        try:
+            data, ancillary, _, _ = self.socket.recvmsg(
+                _MESSAGE.size,
+                socket.CMSG_SPACE(_DESCRIPTOR_BYTES),
+                flags | socket.MSG_CMSG_CLOEXEC,
+            )
+        except ConnectionResetError:
+            return None
+        if not data:
+            return None
+        descriptors = array.array("i")
+        for _, _, content in ancillary:
+            descriptors.frombytes(content)
+        verb, number, value = _MESSAGE.unpack(data)
+        return Verb(verb), number, value, list(descriptors)

@@ -1,0 +1,168 @@
+"""One request, from its first byte to the last of its reply."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+import uuid
+from typing import Protocol
+
+from faas_sealed.formats.errors import Deadline, HandlerError, MalformedKey, MissingKey, SealError
+from faas_sealed.formats.keys import FUNCTION_KEY
+from faas_sealed.runtime import responses
+from faas_sealed.runtime.channel import Verb
+from faas_sealed.runtime.handler import Handler
+from faas_sealed.runtime.log import Log, trace_of
+from faas_sealed.runtime.request import Disconnected, Request, Wire
+from faas_sealed.runtime.responses import Response, problem_of
+from faas_sealed.runtime.settings import Settings
+from faas_sealed.runtime.stream import BodyStream
+from faas_sealed.runtime.table import HANDLING, REPLYING
+
+READY_PATH = "/.well-known/faas-seal/ready"
+MAX_KEY_HEADER = 4096
+# The watchdog counts exec_timeout as well, and our answer must come before its own.
+DEADLINE_MARGIN = 0.1
+
+
+class Station(Protocol):
+    """The worker, as far as an exchange knows it."""
+
+    def mark(self, state: int, until: float) -> None: ...
+
+    def ask(self, verb: Verb) -> None: ...
+
+
+class Exchange:
+    """Serves one request on a connection. Times are in seconds of CLOCK_MONOTONIC."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        handler: Handler,
+        log: Log,
+        station: Station,
+        sock: socket.socket,
+        readable_since: float,
+    ) -> None:
+        self._settings = settings
+        self._handler = handler
+        self._log = log
+        self._station = station
+        self._socket = sock
+        self._wire = Wire(sock, self._ask_for_time)
+        self._wire.deadline = readable_since + settings.read_timeout
+        margin = min(max(DEADLINE_MARGIN, settings.exec_timeout / 100), settings.exec_timeout / 2)
+        self._deadline = readable_since + settings.exec_timeout - margin
+        self._slow = False
+        self._request: Request | None = None
+        self._call_id = ""
+        self.keeps_connection = False
+
+    def run(self) -> None:
+        try:
+            self._reply(self._answer())
+        except (Disconnected, OSError):  # nobody is left to answer
+            self.keeps_connection = False
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._handler.finish()
+            self._log.end_call()
+
+    def _answer(self) -> Response:
+        try:
+            self._request = request = Request(self._wire, self._settings.max_body)
+            self._call_id = request.headers.get("X_CALL_ID", "")[:64] or str(uuid.uuid4())
+            self._log.call_id = self._call_id
+            return _answer_without_key(request) or self._call(request)
+        except SealError as error:
+            return problem_of(error, self._call_id or str(uuid.uuid4()))
+
+    def _call(self, request: Request) -> Response:
+        function_key = _take_key(request)
+        sealed = self._handler.sealed
+        content_key = sealed.content_key(function_key, time.time())
+        self._log.begin_call(content_key, sealed.header)
+        body = BodyStream(request.pieces())
+        program = self._handler.open(content_key)
+        if not program.streams:
+            body.whole()
+        if self._slow:
+            self._slow = False
+            self._station.ask(Verb.WHOLE)
+        self._wire.wait_quietly(self._deadline)
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Deadline
+        # The default action of SIGALRM ends this process, in a loop in C too.
+        signal.setitimer(signal.ITIMER_REAL, left)
+        self._station.mark(HANDLING, self._deadline)
+        try:
+            response = self._handler.call(program, request, body)
+        except BaseException as error:
+            if body.failure is not None:
+                raise body.failure from None
+            return self._failed(error)
+        if body.failure is not None:
+            raise body.failure
+        return response
+
+    def _failed(self, error: BaseException) -> Response:
+        trace = self._log.sealed("handler-error", trace_of(error))
+        return problem_of(HandlerError, self._call_id, trace)
+
+    def _reply(self, response: Response) -> None:
+        request = self._request
+        close = request is None or not request.keep_alive or not request.skip_body()
+        until = self._deadline
+        if not isinstance(response.body, bytes):
+            until = time.monotonic() + self._settings.stream_timeout
+            signal.setitimer(signal.ITIMER_REAL, self._settings.stream_timeout)
+        self._station.mark(REPLYING, max(until, time.monotonic() + 1))
+        try:
+            self.keeps_connection = responses.send(
+                self._socket,
+                response,
+                method=request.method if request else "GET",
+                version=request.version if request else "1.1",
+                close=close,
+            )
+        except responses.BodyFailed as error:
+            self._log.sealed("handler-error", trace_of(error.cause))
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _ask_for_time(self) -> None:
+        self._slow = True
+        self._station.ask(Verb.SLOW)
+
+
+def _answer_without_key(request: Request) -> Response | None:
+    """Answer readiness, and the preflight of a browser (Fetch standard, CORS protocol)."""
+    if request.path == READY_PATH and request.method in ("GET", "HEAD"):
+        return Response(200, [("Content-Type", "text/plain")], b"ready\n")
+    headers = request.headers
+    wanted = headers.get("ACCESS_CONTROL_REQUEST_METHOD")
+    if request.method == "OPTIONS" and wanted and "ORIGIN" in headers:
+        allowed = headers.get("ACCESS_CONTROL_REQUEST_HEADERS", "X-Function-Key")
+        return Response(
+            204,
+            [
+                ("Access-Control-Allow-Origin", "*"),
+                ("Access-Control-Allow-Methods", wanted),
+                ("Access-Control-Allow-Headers", allowed),
+                ("Access-Control-Max-Age", "600"),
+                ("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers"),
+            ],
+        )
+    return None
+
+
+def _take_key(request: Request) -> bytes:
+    """Remove the key header from the request, and return the function key in it."""
+    text = request.headers.pop("X_FUNCTION_KEY", None)
+    if text is None:
+        raise MissingKey
+    if len(text) > MAX_KEY_HEADER or "," in text:  # a comma: two headers, joined
+        raise MalformedKey
+    return FUNCTION_KEY.decode(text)

@@ -1,0 +1,194 @@
+"""A package `function` out of a bundle, imported from memory into fresh namespaces."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import linecache
+import os
+import sys
+from collections.abc import Mapping
+from types import CodeType, ModuleType
+from typing import Any
+
+from faas_sealed.runtime.resources import Resources
+
+PACKAGE = "function"
+# Where the files seem to lie: the directory of `__file__`. It exists nowhere.
+ROOT = "/sealed/function"
+
+
+class Program:
+    """The files of a bundle, and their code as far as it has been compiled.
+
+    `streams` tells whether the handler names `stream`, and so may want to start before
+    the body of its request has arrived. A wrong guess costs time, not correctness.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = files
+        self._code: dict[str, CodeType] = {}
+
+    def code(self, name: str) -> CodeType:
+        code = self._code.get(name)
+        if code is None:
+            code = compile(self.files[name], f"{ROOT}/{name}", "exec", dont_inherit=True)
+            self._code[name] = code
+        return code
+
+    @property
+    def streams(self) -> bool:
+        return "handler.py" in self.files and _names(self.code("handler.py"), "stream")
+
+
+def _names(code: CodeType, name: str) -> bool:
+    return name in code.co_names or any(
+        _names(constant, name) for constant in code.co_consts if isinstance(constant, CodeType)
+    )
+
+
+class Package:
+    """A program's package `function`, executed into a fresh namespace."""
+
+    def __init__(self, program: Program) -> None:
+        self._finder = _Finder(program)
+
+    def load(self) -> ModuleType:
+        """Import the package and return `function.handler`."""
+        sys.meta_path.insert(0, self._finder)
+        _open_files.files = self._finder.program.files
+        return importlib.import_module(f"{PACKAGE}.handler")
+
+    def unload(self) -> None:
+        """Forget every module of the package, and the source that tracebacks cached."""
+        sys.meta_path.remove(self._finder)
+        _open_files.files = {}
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]
+        linecache.clearcache()
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def find_spec(
+        self, fullname: str, path: object = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        package, _, rest = fullname.partition(".")
+        if package != PACKAGE:
+            return None
+        stem = rest.replace(".", "/")
+        files = self.program.files
+        init = f"{stem}/__init__.py".lstrip("/")
+        folder = f"{stem}/" if stem else ""
+        if init in files:
+            return self._spec(fullname, init, folder)
+        if stem and f"{stem}.py" in files:
+            return self._spec(fullname, f"{stem}.py", None)
+        if any(name.startswith(folder) for name in files):
+            return self._spec(fullname, None, folder)
+        return None
+
+    def _spec(
+        self, fullname: str, file: str | None, folder: str | None
+    ) -> importlib.machinery.ModuleSpec:
+        loader = _Loader(self.program, file, folder)
+        spec = importlib.machinery.ModuleSpec(
+            fullname, loader, origin=file and f"{ROOT}/{file}", is_package=folder is not None
+        )
+        spec.has_location = file is not None
+        if folder is not None:
+            spec.submodule_search_locations = [f"{ROOT}/{folder}".rstrip("/")]
+        return spec
+
+
+class _Loader(importlib.abc.InspectLoader):
+    """Loads one module; `file` is None for a folder without `__init__.py`."""
+
+    def __init__(self, program: Program, file: str | None, folder: str | None) -> None:
+        self._program = program
+        self._file = file
+        self._folder = folder
+
+    def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002
+        if self._file is None:
+            return compile("", ROOT, "exec")
+        return self._program.code(self._file)
+
+    def get_source(self, fullname: str) -> str | None:  # noqa: ARG002
+        if self._file is None:
+            return ""
+        return importlib.util.decode_source(self._program.files[self._file])
+
+    def is_package(self, fullname: str) -> bool:  # noqa: ARG002
+        return self._folder is not None
+
+    def get_data(self, path: str) -> bytes:
+        name = _open_files.name_of(path)
+        if name is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return self._program.files[name]
+
+    def get_resource_reader(self, fullname: str) -> Resources | None:  # noqa: ARG002
+        if self._folder is None:
+            return None
+        return Resources(self._program.files, self._folder)
+
+
+class _OpenFiles:
+    """`open()` for paths beside `__file__`: the bundle's files, read from memory."""
+
+    def __init__(self) -> None:
+        self.files: Mapping[str, bytes] = {}
+        self._open = io.open
+
+    def name_of(self, path: object) -> str | None:
+        if not self.files or not isinstance(path, (str, os.PathLike)):
+            return None
+        text = os.fspath(path)
+        if not isinstance(text, str) or not text.startswith(ROOT):
+            return None
+        name = os.path.relpath(os.path.normpath(text), ROOT)
+        return name if name in self.files else None
+
+    def __call__(
+        self,
+        file: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        name = self.name_of(file)
+        if name is None:
+            return self._open(file, mode, buffering, encoding, errors, newline, *args, **kwargs)
+        if set(mode) & set("wax+"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(file))
+        content = io.BytesIO(self.files[name])
+        if "b" in mode:
+            return content
+        text_encoding = encoding or "utf-8"
+        return io.TextIOWrapper(content, text_encoding, errors, newline)
+
+    def install(self) -> None:
+        builtins.open = self
+        io.open = self  # type: ignore[assignment]
+
+
+_open_files = _OpenFiles()
+
+
+def serve_files_from_memory() -> None:
+    """Let `open()` and `pathlib` find the bundle's files beside `__file__`.
+
+    For good, in this process: the zygote does it once.
+    """
+    _open_files.install()

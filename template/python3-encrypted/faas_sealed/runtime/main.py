@@ -1,0 +1,82 @@
+"""The entry: an acceptor, or with `zygote` and three descriptors the zygote of one."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from faas_sealed.formats.errors import FunctionExpired, SealError
+from faas_sealed.formats.file import verify
+from faas_sealed.runtime.log import say
+from faas_sealed.runtime.settings import Settings
+from faas_sealed.runtime.system import adopt_orphans, forbid_dumps
+
+
+def main() -> NoReturn:
+    """Serve until told to end. A setting or file that is refused ends it with one line."""
+    arguments = sys.argv[1:]
+    default_file = Path(sys.argv[0]).resolve().parent / "function" / "function.sealed"
+    try:
+        settings = Settings.from_environ(os.environ, default_file)
+        if arguments[:1] == ["zygote"]:
+            _run_zygote(settings, *map(int, arguments[1:]))
+        else:
+            _run_acceptor(settings)
+    except SealError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _run_acceptor(settings: Settings) -> None:
+    from faas_sealed.runtime.acceptor import Acceptor, listen
+    from faas_sealed.runtime.pool import Pool
+
+    forbid_dumps()
+    adopt_orphans()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    data = _read_verified(settings)
+    listener = listen(settings)
+    Acceptor(settings, listener, Pool(settings, _in_memory(data))).run()
+
+
+def _run_zygote(settings: Settings, control: int, table: int, sealed_file: int) -> None:
+    from faas_sealed.runtime import zygote
+    from faas_sealed.runtime.channel import Channel
+    from faas_sealed.runtime.table import Table
+
+    for fd in (control, table, sealed_file):
+        os.set_inheritable(fd, False)
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, control)
+    data = os.pread(sealed_file, os.fstat(sealed_file).st_size, 0)
+    os.close(sealed_file)
+    zygote.run(settings, Channel(end), Table(table), data)
+
+
+def _read_verified(settings: Settings) -> bytes:
+    """Return the sealed file once its signature, author and expiry hold."""
+    try:
+        data = settings.file.read_bytes()
+    except OSError as error:
+        raise SealError(
+            f"cannot read the sealed file {settings.file}: {error.strerror}; "
+            "run `faas-seal seal` and build again"
+        ) from None
+    header = verify(data, settings.author).header
+    if header.expires is not None and time.time() >= header.expires:
+        raise FunctionExpired(f"{settings.file} has expired; the author must seal it again")
+    return data
+
+
+def _in_memory(data: bytes) -> int:
+    """Return a descriptor of anonymous memory that holds `data`, for the zygote to read."""
+    fd = os.memfd_create("faas-seal-file")
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(data)
+    return fd

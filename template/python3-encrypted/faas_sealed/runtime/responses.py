@@ -1,0 +1,108 @@
+"""Answers as bytes of HTTP/1.1 (RFC 9112)."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from faas_sealed.formats.errors import SealError, problem
+
+PROBLEM_TYPE = "application/problem+json"
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NOT_IN_VALUE = re.compile(r"[\0\r\n]")
+# Framing and the connection are the runtime's, whatever a handler says of them.
+_OURS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
+
+
+class BodyFailed(Exception):
+    """The iterable that produces a body raised `cause`; part of the reply is sent."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+@dataclass
+class Response:
+    """What a handler or the runtime answers. `body` is whole, or produced as it is sent."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | Iterable[bytes] = b""
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.status <= 599:
+            raise ValueError(f"status is {self.status}, expected 200 to 599")
+        for name, value in self.headers:
+            if not _NAME.fullmatch(name) or _NOT_IN_VALUE.search(value):
+                raise ValueError("a response header has a character that is not allowed")
+
+
+def problem_of(error: type[SealError] | SealError, reference: str, trace: str = "") -> Response:
+    """Return the answer that an error of the tree stands for."""
+    headers = [("Content-Type", PROBLEM_TYPE), ("Cache-Control", "no-store"), *error.headers]
+    return Response(error.status, headers, problem(error, reference, trace))
+
+
+def problem_response(error: type[SealError], reference: str) -> bytes:
+    """Return the bytes of an answer after which the connection closes."""
+    response = problem_of(error, reference)
+    assert isinstance(response.body, bytes)
+    return _head(response, len(response.body), close=True) + response.body
+
+
+def send(
+    sock: socket.socket, response: Response, *, method: str, version: str, close: bool
+) -> bool:
+    """Send an answer; return whether the connection can carry another request.
+
+    A body that is produced is sent chunked, each piece as it comes, or to an HTTP/1.0
+    client until the connection closes.
+    """
+    bodiless = method == "HEAD" or response.status in (204, 304)
+    body = response.body
+    if isinstance(body, bytes):
+        head = _head(response, None if response.status in (204, 304) else len(body), close=close)
+        sock.sendall(head if bodiless else head + body)
+        return not close
+    if bodiless:
+        sock.sendall(_head(response, None, close=close))
+        return not close
+    chunked = version == "1.1"
+    close = close or not chunked
+    sock.sendall(_head(response, None, close=close, chunked=chunked))
+    for piece in _produced(body):
+        sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+    if chunked:
+        sock.sendall(b"0\r\n\r\n")
+    return not close
+
+
+def _produced(body: Iterable[bytes]) -> Iterator[bytes]:
+    pieces = iter(body)
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration:
+            return
+        except BaseException as error:
+            raise BodyFailed(error) from None
+        if piece:
+            yield piece
+
+
+def _head(response: Response, length: int | None, *, close: bool, chunked: bool = False) -> bytes:
+    lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}"]
+    lines += [f"{name}: {value}" for name, value in response.headers if name.lower() not in _OURS]
+    if chunked:
+        lines.append("Transfer-Encoding: chunked")
+    elif length is not None:
+        lines.append(f"Content-Length: {length}")
+    if close:
+        lines.append("Connection: close")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
