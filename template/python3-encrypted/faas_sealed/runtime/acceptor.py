@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from faas_sealed.formats.errors import Busy, Deadline, NotReady, SealError, WorkerDied
 from faas_sealed.runtime.channel import Verb
@@ -76,8 +77,8 @@ class Acceptor:
         """Serve until the end of standard input or, where that is no pipe, SIGTERM."""
         self._watch_signals()
         self._listener.setblocking(False)
-        self._watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept())
-        self._pool.start_zygote(self._watch, self._unwatch, self._zygote_lost)
+        self.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept())
+        self._pool.start(self)
         next_tick = 0.0
         while not self._finished():
             timeout = RESCAN_SECONDS if self._waiting else TICK_SECONDS
@@ -86,7 +87,7 @@ class Acceptor:
                 if callback is not None:
                     callback(events)
             self._serve_waiting()
-            self._pool.replenish(len(self._waiting), self._on_worker)
+            self._pool.replenish(len(self._waiting))
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + TICK_SECONDS
@@ -95,11 +96,11 @@ class Acceptor:
 
     # Descriptors.
 
-    def _watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
         self._callbacks[fd] = callback
         self._epoll.register(fd, events)
 
-    def _unwatch(self, fd: int) -> None:
+    def unwatch(self, fd: int) -> None:
         if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
@@ -113,12 +114,12 @@ class Acceptor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
         self._wake = wake
-        self._watch(woken.fileno(), select.EPOLLIN, lambda _: self._on_signal(woken.recv(64)))
+        self.watch(woken.fileno(), select.EPOLLIN, lambda _: self._on_signal(woken.recv(64)))
         # The watchdog passes SIGTERM on at once and forwards requests for a while
         # yet, so that under it only the end of standard input means the end.
         self._parent_holds_pipe = stat.S_ISFIFO(os.fstat(0).st_mode)
         if self._parent_holds_pipe:
-            self._watch(0, select.EPOLLIN, lambda _: self._on_standard_input())
+            self.watch(0, select.EPOLLIN, lambda _: self._on_standard_input())
 
     def _on_signal(self, numbers: bytes) -> None:
         if signal.SIGCHLD in numbers:
@@ -129,13 +130,13 @@ class Acceptor:
 
     def _on_standard_input(self) -> None:
         if not os.read(0, 4096):
-            self._unwatch(0)
+            self.unwatch(0)
             self._begin_end()
 
     def _begin_end(self) -> None:
         if self._end_by is None:
             self._accept()
-            self._unwatch(self._listener.fileno())
+            self.unwatch(self._listener.fileno())
             self._listener.close()
             self._end_by = time.monotonic() + self._settings.exec_timeout
             for connection in list(self._connections.values()):
@@ -145,9 +146,13 @@ class Acceptor:
     def _finished(self) -> bool:
         if self._end_by is None:
             return False
-        pending = self._waiting or self._closing
-        pending = pending or any(c.parked for c in self._connections.values())
-        if not pending and all(self._pool.is_idle(worker) for worker in self._pool.workers):
+        pending = (
+            self._waiting
+            or self._closing
+            or any(connection.parked for connection in self._connections.values())
+            or not all(map(self._pool.is_idle, self._pool.workers))
+        )
+        if not pending:
             return True
         return time.monotonic() >= self._end_by
 
@@ -166,7 +171,7 @@ class Acceptor:
             self._last_number = self._last_number % (2**32 - 1) + 1
             connection = Connection(accepted, self._last_number)
             self._connections[connection.number] = connection
-            self._watch(accepted.fileno(), _READABLE, lambda _, c=connection: self._on_readable(c))
+            self.watch(accepted.fileno(), _READABLE, partial(self._on_readable, connection))
 
     def _park(self, connection: Connection) -> None:
         if self._end_by is not None and not connection.unread():
@@ -175,7 +180,7 @@ class Acceptor:
             connection.parked = True
             self._epoll.modify(connection.socket.fileno(), _READABLE)
 
-    def _on_readable(self, connection: Connection) -> None:
+    def _on_readable(self, connection: Connection, _: int) -> None:
         if not connection.unread():
             self._drop(connection)
             return
@@ -199,15 +204,13 @@ class Acceptor:
             return False
         worker.hold(connection.number)
         connection.needs_fresh_worker = False
-        try:
-            worker.channel.send(
-                Verb.SERVE,
-                connection.number,
-                connection.readable_since,
-                [connection.socket.fileno()],
-            )
-        except OSError:  # it has just ended; its pidfd tells, and the connection comes back
-            pass
+        # If it has just ended, its pidfd tells, and the connection comes back.
+        worker.tell(
+            Verb.SERVE,
+            connection.number,
+            connection.readable_since,
+            [connection.socket.fileno()],
+        )
         return True
 
     def _serve_waiting(self) -> None:
@@ -243,28 +246,25 @@ class Acceptor:
             return
         with suppress(ValueError):
             self._closing.remove(connection)
-        self._unwatch(connection.socket.fileno())
+        self.unwatch(connection.socket.fileno())
         connection.socket.close()
 
     # Workers.
 
-    def _on_worker(self, worker: Worker) -> None:
-        """Take what a worker has said, and its end."""
-        while not worker.silent:
+    def on_message(self, worker: Worker) -> None:
+        """Take what a worker has said."""
+        while True:
             try:
                 message = worker.channel.receive(socket.MSG_DONTWAIT)
             except BlockingIOError:
-                break
-            if message is None:
-                worker.silent = True
-                self._unwatch(worker.channel.fileno())
-                break
+                return
+            if message is None:  # its end is closed; its pidfd will tell
+                self.unwatch(worker.channel.fileno())
+                return
             verb, number, _, _ = message
-            self._on_message(worker, verb, number)
-        if worker.has_ended():
-            self._bury(worker)
+            self._on_verb(worker, verb, number)
 
-    def _on_message(self, worker: Worker, verb: Verb, number: int) -> None:
+    def _on_verb(self, worker: Worker, verb: Verb, number: int) -> None:
         if verb is Verb.SLOW:
             allowed = self._pool.slow_count() < self._settings.readers
             worker.slow = allowed
@@ -285,8 +285,9 @@ class Acceptor:
         elif verb is Verb.CLOSE:
             self._close(connection)
 
-    def _bury(self, worker: Worker) -> None:
+    def on_end(self, worker: Worker) -> None:
         """Settle a dead worker's connections by what it was doing with them."""
+        self.on_message(worker)
         state, number, until = self._pool.table.read(worker.row)
         self._pool.remove(worker)
         for held in worker.held:
@@ -303,13 +304,10 @@ class Acceptor:
                 overdue = time.monotonic_ns() >= until
                 self._refuse(connection, Deadline if overdue else WorkerDied)
 
-    def _zygote_lost(self, orphans: list[Worker]) -> None:
-        """Take back the connections of workers that will never be forked."""
-        for worker in orphans:
-            for number in worker.held:
-                connection = self._connections.get(number)
-                if connection is not None:
-                    self._dispatch(connection)
+    def on_unborn(self, worker: Worker) -> None:
+        """Take back the connections of a worker that will never be forked."""
+        for number in worker.held:
+            self._dispatch(self._connections[number])
 
     # Time.
 

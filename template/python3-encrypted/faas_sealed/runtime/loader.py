@@ -115,17 +115,17 @@ class _Loader(importlib.abc.InspectLoader):
         self._file = file
         self._folder = folder
 
-    def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002
+    def get_code(self, fullname: str) -> CodeType | None:
         if self._file is None:
             return compile("", ROOT, "exec")
         return self._program.code(self._file)
 
-    def get_source(self, fullname: str) -> str | None:  # noqa: ARG002
+    def get_source(self, fullname: str) -> str | None:
         if self._file is None:
             return ""
         return importlib.util.decode_source(self._program.files[self._file])
 
-    def is_package(self, fullname: str) -> bool:  # noqa: ARG002
+    def is_package(self, fullname: str) -> bool:
         return self._folder is not None
 
     def get_data(self, path: str) -> bytes:
@@ -134,7 +134,7 @@ class _Loader(importlib.abc.InspectLoader):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return self._program.files[name]
 
-    def get_resource_reader(self, fullname: str) -> Resources | None:  # noqa: ARG002
+    def get_resource_reader(self, fullname: str) -> Resources | None:
         if self._folder is None:
             return None
         return Resources(self._program.files, self._folder)
@@ -180,7 +180,7 @@ class _OpenFiles:
 
     def install(self) -> None:
         builtins.open = self
-        io.open = self  # type: ignore[assignment]
+        io.open = self
 
 
 _open_files = _OpenFiles()

@@ -169,10 +169,10 @@ class Log:
             finally:
                 del self._level.name
 
-        logging.Formatter.formatException = format_exception  # type: ignore[method-assign]
-        logging.Formatter.formatStack = format_stack  # type: ignore[method-assign]
-        logging.Handler.handleError = handle_error  # type: ignore[method-assign]
-        logging.StreamHandler.emit = emit_with_level  # type: ignore[method-assign]
+        logging.Formatter.formatException = format_exception  # type: ignore[method-assign, assignment]
+        logging.Formatter.formatStack = format_stack  # type: ignore[method-assign, assignment]
+        logging.Handler.handleError = handle_error  # type: ignore[method-assign, assignment]
+        logging.StreamHandler.emit = emit_with_level  # type: ignore[method-assign, assignment]
         logging.getLogger("asyncio").addFilter(seal_record)
 
 

@@ -7,9 +7,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from select import EPOLLIN
+from typing import Protocol
 
 from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.log import say
@@ -25,8 +27,19 @@ BACK_OFF_SECONDS = (0.1, 10.0)
 GRACE_NANOSECONDS = 1_000_000_000
 END_SECONDS = 1.0
 
-Watch = Callable[[int, int, Callable[[int], None]], None]
-Unwatch = Callable[[int], None]
+
+class Loop(Protocol):
+    """The acceptor, as far as the pool knows it."""
+
+    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None: ...
+
+    def unwatch(self, fd: int) -> None: ...
+
+    def on_message(self, worker: Worker) -> None: ...
+
+    def on_end(self, worker: Worker) -> None: ...
+
+    def on_unborn(self, worker: Worker) -> None: ...
 
 
 @dataclass(eq=False)
@@ -39,7 +52,7 @@ class Worker:
     pidfd: int = -1
     fresh: bool = True
     slow: bool = False
-    silent: bool = False
+    retired: bool = False
     held: set[int] = field(default_factory=set)
 
     def hold(self, number: int) -> None:
@@ -50,12 +63,14 @@ class Worker:
         self.slow = False
         self.held.discard(number)
 
-    def tell(self, verb: Verb, number: int) -> None:
+    def tell(
+        self, verb: Verb, number: int, value: int = 0, descriptors: Sequence[int] = ()
+    ) -> None:
         with suppress(OSError):  # it has just ended, and its pidfd tells
-            self.channel.send(verb, number)
+            self.channel.send(verb, number, value, descriptors)
 
     def has_ended(self) -> bool:
-        return self.pidfd >= 0 and has_ended(self.pidfd)
+        return has_ended(self.pidfd)
 
 
 class Pool:
@@ -83,13 +98,9 @@ class Pool:
 
     # The zygote.
 
-    def start_zygote(
-        self,
-        watch: Watch,
-        unwatch: Unwatch,
-        on_lost: Callable[[list[Worker]], None],
-    ) -> None:
-        self._watch, self._unwatch, self._on_lost = watch, unwatch, on_lost
+    def start(self, loop: Loop) -> None:
+        """Start the zygote; from now on `loop` is told what happens."""
+        self._loop = loop
         self._launch_zygote()
 
     def _launch_zygote(self) -> None:
@@ -111,7 +122,7 @@ class Pool:
         self._control = ours
         self._zygote_since = time.monotonic()
         self._restart_at = None
-        self._watch(ours.fileno(), 1, lambda _: self._on_zygote())
+        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._on_zygote())
 
     def _on_zygote(self) -> None:
         while self._control is not None:
@@ -131,11 +142,12 @@ class Pool:
     def _on_forked(self, row: int, pid: int, pidfd: int) -> None:
         worker = next(w for w in self.workers if w.row == row)
         worker.pid, worker.pidfd = pid, pidfd
-        self._watch(pidfd, 1, lambda _: self._on_worker(worker))
+        self._loop.watch(pidfd, EPOLLIN, lambda _: self._loop.on_end(worker))
 
     def _lose_zygote(self) -> None:
-        assert self._control is not None
-        self._unwatch(self._control.fileno())
+        if self._control is None:
+            return
+        self._loop.unwatch(self._control.fileno())
         self._control.close()
         self._control = None
         self.ready = False
@@ -145,10 +157,9 @@ class Pool:
         say(f"the zygote has ended; starting it again in {self._back_off:g} s")
         self._restart_at = now + self._back_off
         self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
-        unborn = [worker for worker in self.workers if not worker.pid]
-        for worker in unborn:
+        for worker in [worker for worker in self.workers if not worker.pid]:
             self.remove(worker)
-        self._on_lost(unborn)
+            self._loop.on_unborn(worker)
 
     def restart_zygote_if_due(self, now: float) -> None:
         if self._restart_at is not None and now >= self._restart_at:
@@ -156,24 +167,22 @@ class Pool:
 
     # Workers.
 
-    def replenish(self, wanted: int, on_worker: Callable[[Worker], None]) -> None:
+    def replenish(self, wanted: int) -> None:
         """Fork so many that the spares and `wanted` more are there, within the bounds."""
-        self._on_worker = on_worker
         self._give_room()
-        if not self.ready:
+        if self._control is None or not self.ready:
             return
         fresh = sum(worker.fresh for worker in self.workers)
         room = self._settings.workers - self._counted()
         for _ in range(min(self._spares + wanted - fresh, room, len(self._free_rows))):
-            self._fork()
+            self._fork(self._control)
 
-    def _fork(self) -> None:
-        assert self._control is not None
+    def _fork(self, control: Channel) -> None:
         ours, theirs = Channel.pair()
         worker = Worker(self._free_rows.pop(), ours)
         self.table.write(worker.row, FREE, 0, 0)
         try:
-            self._control.send(Verb.FORK, worker.row, descriptors=[theirs.fileno()])
+            control.send(Verb.FORK, worker.row, descriptors=[theirs.fileno()])
         except OSError:  # the zygote has just ended
             self._free_rows.append(worker.row)
             ours.close()
@@ -181,15 +190,15 @@ class Pool:
         finally:
             theirs.close()
         self.workers.append(worker)
-        self._watch(ours.fileno(), 1, lambda _: self._on_worker(worker))
+        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
         self._without_room = [entry for entry in self._without_room if entry[0] is not worker]
-        self._unwatch(worker.channel.fileno())
+        self._loop.unwatch(worker.channel.fileno())
         worker.channel.close()
         if worker.pidfd >= 0:
-            self._unwatch(worker.pidfd)
+            self._loop.unwatch(worker.pidfd)
             os.close(worker.pidfd)
         self._free_rows.append(worker.row)
 
@@ -199,18 +208,22 @@ class Pool:
         return state == FREE and (not worker.held or worker.held == {number})
 
     def find_idle(self, *, fresh: bool) -> Worker | None:
-        """Return a worker that can take a connection: one in use rather than a fresh one."""
-        found = None
+        """Return a worker that can take a connection.
+
+        At best one that has just served and holds no connection, else a fresh one; one
+        that holds an idle connection last, as that may speak at any time.
+        """
+        best: Worker | None = None
         for worker in self.workers:
-            if worker.silent or not self.is_idle(worker):
+            if worker.retired or not self.is_idle(worker):
                 continue
             if worker.fresh:
-                found = found or worker
-                if fresh:
-                    break
+                best = worker if best is None or best.held else best
             elif not fresh and self._settings.isolation != "request":
-                return worker
-        return found
+                if not worker.held:
+                    return worker
+                best = best or worker
+        return best
 
     # Slow requests.
 
@@ -218,7 +231,8 @@ class Pool:
         return sum(worker.slow for worker in self.workers)
 
     def _counted(self) -> int:
-        return len(self.workers) - self.slow_count()
+        """Return how many workers handle or can be given something to handle."""
+        return sum(not (worker.slow or worker.retired) for worker in self.workers)
 
     def ask_room(self, worker: Worker, number: int) -> None:
         give_up_at = time.monotonic() + self._settings.read_timeout
@@ -237,10 +251,8 @@ class Pool:
             worker.tell(Verb.GO, number)
 
     def _retire(self, worker: Worker) -> None:
-        """Let an idle worker go: it ends when its channel does."""
-        worker.silent = True
-        worker.slow = True
-        self._unwatch(worker.channel.fileno())
+        """Let an idle worker go: it ends when nothing more can come from us."""
+        worker.retired = True
         worker.channel.socket.shutdown(socket.SHUT_WR)
 
     def refuse_those_without_room(self, now: float) -> None:
@@ -259,7 +271,7 @@ class Pool:
                 self._kill(worker)
 
     def _kill(self, worker: Worker) -> None:
-        if worker.pid and not worker.has_ended():
+        if worker.pidfd >= 0 and not worker.has_ended():
             kill_group(worker.pid)
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
@@ -272,7 +284,7 @@ class Pool:
             self._control.close()
         give_up_at = time.monotonic() + END_SECONDS
         while time.monotonic() < give_up_at:
-            if all(worker.has_ended() for worker in self.workers if worker.pid):
+            if all(worker.has_ended() for worker in self.workers if worker.pidfd >= 0):
                 return
             time.sleep(0.005)
         for worker in self.workers:

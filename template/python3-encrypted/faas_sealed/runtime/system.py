@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import signal
+from contextlib import suppress
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
@@ -53,10 +54,8 @@ def reap_children() -> None:
 
 def kill_group(pid: int) -> None:
     """Kill the process group that `pid` leads, if it leads one."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def has_ended(pidfd: int) -> bool:

@@ -127,7 +127,7 @@ class _NoStation:
         pass
 
     def ask(self, verb: Verb) -> None:
-        raise RuntimeError("the request to warm up with lies whole")
+        raise RuntimeError(f"{verb.name}: the request to warm up with lies whole")
 
 
 def _warm_up(settings: Settings) -> None:
