@@ -1,0 +1,142 @@
+"""What several verbs share: options, and how results and errors are printed."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.header import FUNCTION_NAME
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
+from rich.console import Console
+
+from faas_seal import keystore
+from faas_seal.errors import UsageError
+from faas_seal.keystore import KeySource, Keystore, parse_key
+from faas_seal.sealing import SEALED_FILE, sealed_folder
+from faas_seal.stackfile import find
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SECRET_IN_ARGUMENT = re.compile(r"fs[kati]1_[A-Za-z0-9_-]{16}")
+
+stack_option = click.option(
+    "-f", "--yaml", "stack_option", metavar="FILE", help="The stack file. [stack.yaml, stack.yml]"
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+author_option = click.option(
+    "--author", metavar="KEY|FILE", help="The author's public key, fsap1_…, or a file with it."
+)
+
+
+def key_options(name: str, noun: str) -> Callable[[Command], Command]:
+    """Add `--NAME-file`, `--NAME-env` and `--NAME-command`, given on as one KeySource."""
+    parameter = name.replace("-", "_")
+    options = (
+        ("file", "FILE", f"Read the {noun} from a file, or from standard input with -."),
+        ("env", "VARIABLE", f"Read the {noun} from an environment variable."),
+        ("command", "COMMAND", f"Read the {noun} from the output of a command."),
+    )
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **values: Any) -> Any:
+            given = [values.pop(f"{parameter}_{kind}") for kind, _, _ in options]
+            if len([value for value in given if value is not None]) > 1:
+                raise UsageError(f"more than one of --{name}-file, -env and -command")
+            values[parameter] = KeySource(*given)
+            return command(*args, **values)
+
+        decorated: Any = wrapped
+        for kind, metavar, text in reversed(options):
+            decorated = click.option(f"--{name}-{kind}", metavar=metavar, help=text)(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def project(stack: str | None) -> Path:
+    """Return the folder of the stack file: where sealed folders and keys lie."""
+    return find(stack).parent
+
+
+def sealed_path(target: str, stack: str | None) -> Path:
+    """Return the sealed file that a function's name or a path means."""
+    path = Path(target)
+    if FUNCTION_NAME.fullmatch(target) and not path.is_file():
+        path = sealed_folder(project(stack), target) / SEALED_FILE
+    elif path.is_dir():
+        path = path / SEALED_FILE
+    return path
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read a sealed file, or raise FileRefused."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        name = path.parent.name
+        hint = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else ""
+        raise FileRefused(f"there is no sealed file {path}", hint=hint) from None
+
+
+def read_author(given: str) -> bytes:
+    """Return the public key that `--author` means: the key itself, or a file with it."""
+    if given.startswith(AUTHOR_PUBLIC.prefix):
+        return AUTHOR_PUBLIC.decode(given)
+    return parse_key(Path(given).read_text(), AUTHOR_PUBLIC, given)
+
+
+def describe_author(author: bytes) -> str:
+    """Return an author's public key as text, and whether it is this user's."""
+    yours = author == keystore.known_author()
+    return AUTHOR_PUBLIC.encode(author) + (" (you)" if yours else "")
+
+
+def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
+    """Return the function key that the options name, or the one in the keystore."""
+    return key.read(FUNCTION_KEY) if key else Keystore(project(stack)).function_key(name)
+
+
+def refuse_keys_in(arguments: Iterable[str]) -> None:
+    """Raise UsageError if a secret key stands on the command line."""
+    if any(_SECRET_IN_ARGUMENT.search(argument) for argument in arguments):
+        raise UsageError(
+            "a secret key stands on the command line: other users may have seen it, "
+            "and it is in your shell's history. Replace that key",
+            hint="give keys with --key-file, --key-env or --key-command",
+        )
+
+
+def say(line: str) -> None:
+    """Print a line of a result for people, on standard output."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(line)
+
+
+def say_json(value: object) -> None:
+    """Print a result for programs, on standard output."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def warn(message: str, kind: str = "warning") -> None:
+    """Print a warning or a note, on standard error."""
+    _errors().print(f"faas-seal: {kind}: {message}", style="yellow" if kind == "warning" else None)
+
+
+def fail(message: str, hint: str, status: int) -> NoReturn:
+    """Print what is wrong and what to do about it, on standard error, and exit."""
+    console = _errors()
+    console.print(f"faas-seal: error: {message}", style="red")
+    if hint:
+        console.print(f"hint: {hint}")
+    sys.exit(status)
+
+
+def _errors() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import click
+from faas_sealed.formats.keys import FUNCTION_KEY
+
+from faas_seal.cli.common import function_key, key_options, stack_option
+from faas_seal.keystore import KeySource
+
+
+@click.command()
+@click.argument("name")
+@stack_option
+@key_options("key", "function key")
+def header(name: str, stack_option: str | None, key: KeySource) -> None:
+    """Print the header with the function key, for another HTTP client.
+
+    \b
+      faas-seal header greet | curl -H @- http://127.0.0.1:8080/function/greet
+
+    curl reads it from standard input with -H @-, or from a file that bash makes:
+
+    \b
+      curl -H @<(faas-seal header greet) http://127.0.0.1:8080/function/greet
+
+    In -H "$(faas-seal header greet)" the key would stand on curl's command line, where
+    other users of the machine can see it.
+    """
+    click.echo(f"X-Function-Key: {FUNCTION_KEY.encode(function_key(key, name, stack_option))}")

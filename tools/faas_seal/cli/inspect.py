@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import datetime
+
+import click
+from faas_sealed.formats.file import claimed_author
+from faas_sealed.formats.file import verify as verify_file
+from faas_sealed.formats.header import Header
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
+from rich.console import Console
+from rich.table import Table
+
+from faas_seal import keystore
+from faas_seal.cli.common import (
+    describe_author,
+    json_option,
+    read_sealed,
+    say_json,
+    sealed_path,
+    stack_option,
+)
+
+
+@click.command()
+@click.argument("target", metavar="NAME|FILE")
+@stack_option
+@json_option
+def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
+    """Show what a sealed file says of itself. Needs no key.
+
+    \b
+      faas-seal inspect greet
+      faas-seal inspect sealed/greet/function.sealed --json
+
+    All of this is readable by anyone who has the file, the provider too. The signature
+    is checked with the author that the file names; whether that is the right one is for
+    verify.
+    """
+    path = sealed_path(target, stack_option)
+    data = read_sealed(path)
+    author = claimed_author(data)
+    header = verify_file(data, author).header
+    if as_json:
+        say_json(_members(header))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for row in _rows(header):
+        table.add_row(*row)
+    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
+def _rows(header: Header) -> list[tuple[str, str]]:
+    rows = [
+        ("function", header.function),
+        ("author", describe_author(header.author)),
+        ("signature", "verifies with that author's key"),
+        ("content id", header.content_id),
+        ("created", _time(header.created)),
+        ("expires", _time(header.expires)),
+        ("preload", ", ".join(header.preload) or "nothing"),
+        ("ciphertext", f"{header.length:,} bytes"),
+    ]
+    if header.transport is not None:
+        rows.append(("transport key", TRANSPORT_PUBLIC.encode(header.transport)))
+    for slot in header.slots:
+        until = f", until {_time(slot.expires)}" if slot.expires is not None else ""
+        to = f", of identity {slot.to.id}" if slot.to else ""
+        rows.append(("opens with key", slot.id + until + to))
+    return rows
+
+
+def _members(header: Header) -> dict[str, object]:
+    return {
+        "function": header.function,
+        "author": AUTHOR_PUBLIC.encode(header.author),
+        "yours": header.author == keystore.known_author(),
+        "verified": True,
+        "content_id": header.content_id,
+        "created": header.created,
+        "expires": header.expires,
+        "transport": header.transport and TRANSPORT_PUBLIC.encode(header.transport),
+        "preload": list(header.preload),
+        "length": header.length,
+        "sha256": header.sha256.hex(),
+        "slots": [
+            {"id": slot.id, "expires": slot.expires, "to": slot.to and slot.to.id}
+            for slot in header.slots
+        ],
+    }
+
+
+def _time(seconds: int | None) -> str:
+    if seconds is None:
+        return "never"
+    try:
+        time = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds} seconds after 1970"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+from faas_sealed.formats import bundle
+from faas_sealed.formats.file import claimed_author
+from faas_sealed.formats.file import verify as verify_file
+
+from faas_seal.cli.common import (
+    author_option,
+    describe_author,
+    function_key,
+    key_options,
+    read_author,
+    read_sealed,
+    say,
+    sealed_path,
+    stack_option,
+)
+from faas_seal.errors import UsageError
+from faas_seal.keystore import KeySource
+
+# Expiry binds the runtime. Whoever holds file and key can read it at any time.
+ANY_TIME = 0
+
+
+@click.command("open")
+@click.argument("target", metavar="NAME|FILE")
+@click.option("-o", "--out", required=True, metavar="FOLDER", help="A folder that is new or empty.")
+@author_option
+@stack_option
+@key_options("key", "function key")
+def open_(
+    target: str, out: str, author: str | None, stack_option: str | None, key: KeySource
+) -> None:
+    """Decrypt a sealed file back to its source, with the function key.
+
+    \b
+      faas-seal open greet --out greet-source
+      faas-seal open function.sealed --out source --key-file partner.key
+
+    Without --author, the file must verify with the author that it names.
+    """
+    folder = Path(out)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} is there and not empty", hint="name a new folder")
+    data = read_sealed(sealed_path(target, stack_option))
+    sealed = verify_file(data, read_author(author) if author else claimed_author(data))
+    held = function_key(key, sealed.header.function, stack_option)
+    files = bundle.unpack(sealed.bundle(sealed.content_key(held, ANY_TIME)))
+    _write(folder, files)
+    say(f"{folder}: {len(files)} files of {sealed.header.function}")
+    say(f"author {describe_author(sealed.header.author)}")
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write all files or none: the folder appears when it is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary)
+        raise

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+
+import click
+from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY, author_public, key_id
+from faas_sealed.formats.primitives import KEY_BYTES
+
+from faas_seal import keystore
+from faas_seal.cli.common import (
+    json_option,
+    key_options,
+    say,
+    say_json,
+    stack_option,
+    warn,
+)
+from faas_seal.errors import UsageError
+from faas_seal.imports import unexplained
+from faas_seal.keystore import KeySource, Keystore
+from faas_seal.sealing import Plan, plan, write
+from faas_seal.stackfile import LANGUAGE, StackFile, find
+
+
+@click.command()
+@click.argument("names", metavar="[NAME]…", nargs=-1)
+@stack_option
+@click.option("--new-author", is_flag=True, help="Take over functions of another author.")
+@key_options("key", "function key")
+@key_options("author-key", "signing key")
+@json_option
+def seal(
+    names: tuple[str, ...],
+    stack_option: str | None,
+    new_author: bool,
+    key: KeySource,
+    author_key: KeySource,
+    as_json: bool,
+) -> None:
+    """Seal functions of the stack file: all of them, or those named.
+
+    \b
+      faas-seal seal greet
+      faas-cli up
+
+    Encrypts and signs the handler's folder into sealed/NAME/, and points the stack file
+    there, so that faas-cli builds ciphertext. Where the source lies is kept in the stack
+    file under x-faas-seal. Source that has not changed changes nothing.
+
+    Missing keys are made: the function key in .faas-seal/, your signing key in
+    ~/.config/faas-seal/. Files that .sealignore names (in the syntax of .gitignore) are
+    left out; without one tests, caches, .env and key files are.
+    """
+    stack = StackFile.load(find(stack_option))
+    chosen = names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
+    if not chosen:
+        raise UsageError(
+            f"{stack.path.name} has no function with lang: {LANGUAGE}",
+            hint=f"faas-cli new --lang {LANGUAGE} greet",
+        )
+    if key and len(chosen) > 1:
+        raise UsageError("one key cannot be for several functions", hint="name one function")
+    if key.file == author_key.file == "-":
+        raise UsageError("both keys cannot come from standard input")
+    store = Keystore(stack.folder)
+    seed, seed_is_new = _signing_key(author_key)
+    keys = {name: _function_key(store, key, name) for name in dict.fromkeys(chosen)}
+    plans = [
+        plan(stack, name, seed, function_key, new_author=new_author)
+        for name, (function_key, _) in keys.items()
+    ]
+    # Nothing is written before every function is known to be in order.
+    if seed_is_new:
+        path = keystore.add_author(seed)
+        warn(f"made your signing key {path}: keep a copy of it", "note")
+    for name, (function_key, is_new) in keys.items():
+        if is_new:
+            warn(f"made the function key {store.add(name, function_key)}", "note")
+    edited = write(stack, plans, author_public(seed))
+    for item in plans:
+        _warn(item)
+    if as_json:
+        say_json({item.function.name: _result(item, keys[item.function.name][0]) for item in plans})
+        return
+    for item in plans:
+        _report(item)
+    if edited is not stack:
+        say(f"{stack.path}: points to sealed/ now")
+
+
+def _signing_key(source: KeySource) -> tuple[bytes, bool]:
+    if source:
+        return source.read(AUTHOR_SEED), False
+    if keystore.author_key_path().exists():
+        return keystore.author_seed(), False
+    return os.urandom(KEY_BYTES), True
+
+
+def _function_key(store: Keystore, source: KeySource, name: str) -> tuple[bytes, bool]:
+    if source:
+        return source.read(FUNCTION_KEY), False
+    if store.path(name).exists():
+        return store.function_key(name), False
+    return os.urandom(KEY_BYTES), True
+
+
+def _warn(item: Plan) -> None:
+    missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
+    if missing:
+        warn(f"{item.function.name} imports {', '.join(missing)}, which requirements.txt lacks")
+
+
+def _result(item: Plan, function_key: bytes) -> dict[str, object]:
+    return {
+        "folder": str(item.folder),
+        "changed": item.file is not None,
+        "key_id": key_id(function_key),
+        "left_out": list(item.left_out),
+        "preload": list(item.preload),
+    }
+
+
+def _report(item: Plan) -> None:
+    name = item.function.name
+    if item.file is None:
+        say(f"{name}: unchanged, sealed in {item.folder}")
+        return
+    say(f"{name}: sealed into {item.folder}, content id {item.file.header.content_id}")
+    if item.left_out:
+        say(f"{name}: left out {', '.join(item.left_out)}")

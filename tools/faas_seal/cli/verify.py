@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import click
+from faas_sealed.formats.file import verify as verify_file
+from faas_sealed.formats.header import FUNCTION_NAME
+from faas_sealed.formats.keys import AUTHOR_PUBLIC
+
+from faas_seal import keystore
+from faas_seal.cli.common import (
+    author_option,
+    describe_author,
+    json_option,
+    read_author,
+    read_sealed,
+    say,
+    say_json,
+    sealed_path,
+    stack_option,
+)
+from faas_seal.errors import UsageError
+from faas_seal.stackfile import StackFile, find
+
+
+@click.command()
+@click.argument("target", metavar="NAME|FILE")
+@author_option
+@stack_option
+@json_option
+def verify(target: str, author: str | None, stack_option: str | None, as_json: bool) -> None:
+    """Check that a sealed file is whole and signed by its author. Needs no key.
+
+    \b
+      faas-seal verify greet
+      faas-seal verify function.sealed --author author.pub
+
+    Without --author, the stack file's seal_author is taken for a function's name, and
+    your own key for a file. Ends with status 4 if the file does not verify.
+    """
+    path = sealed_path(target, stack_option)
+    expected = read_author(author) if author else _expected(target, stack_option)
+    header = verify_file(read_sealed(path), expected).header
+    if as_json:
+        say_json(
+            {
+                "verified": True,
+                "function": header.function,
+                "author": AUTHOR_PUBLIC.encode(header.author),
+                "content_id": header.content_id,
+                "created": header.created,
+            }
+        )
+    else:
+        say(f"{path}: {header.function}, whole and signed by {describe_author(header.author)}")
+
+
+def _expected(target: str, stack_option: str | None) -> bytes:
+    stack_path = find(stack_option)
+    if FUNCTION_NAME.fullmatch(target) and stack_path.exists():
+        named = StackFile.load(stack_path).function(target).environment.get("seal_author")
+        if named:
+            return AUTHOR_PUBLIC.decode(named)
+    own = keystore.known_author()
+    if own is None:
+        raise UsageError("whose signature shall it be?", hint="name the author with --author")
+    return own

@@ -1,0 +1,216 @@
+"""Where keys lie and where else they may come from: a file, a variable, a command.
+
+A project's function keys lie in `.faas-seal/` beside its stack file, the author's
+signing key in the user's configuration folder. No key is ever overwritten, and none
+is read from a file that other users can read.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from faas_sealed.formats.errors import KeyRefused, MalformedKey, MissingKey
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    TextForm,
+    author_public,
+    key_id,
+)
+
+from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
+from faas_seal.stackfile import check_name
+
+FOLDER = ".faas-seal"
+
+
+class Keystore:
+    """The folder `.faas-seal/` of one project: function keys, and what `seal` remembers."""
+
+    def __init__(self, project: Path) -> None:
+        self.folder = project / FOLDER
+
+    def path(self, name: str) -> Path:
+        """Return where the function key of `name` lies, whether it is there or not."""
+        return self.folder / f"{check_name(name)}.key"
+
+    def function_key(self, name: str) -> bytes:
+        """Return the function key (32 bytes) of `name`, or raise MissingKey."""
+        path = self.path(name)
+        if not path.exists():
+            raise MissingKey(
+                f"there is no function key for {name}: {path} does not exist",
+                hint=f"faas-seal keygen {name}, or give the key with --key-file",
+            )
+        return read_key_file(path, FUNCTION_KEY)
+
+    def add(self, name: str, key: bytes) -> Path:
+        """Write a new function key and return where it lies, or raise KeyExists."""
+        path = self.path(name)
+        self.prepare()
+        write_function_key(path, name, key)
+        return path
+
+    def function_keys(self) -> Iterator[bytes]:
+        """Yield every function key of the project."""
+        for path in sorted(self.folder.glob("*.key")):
+            yield read_key_file(path, FUNCTION_KEY)
+
+    def prepare(self) -> None:
+        """Make the folder, closed to other users and ignored by git."""
+        private_folder(self.folder)
+        ignore = self.folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+
+
+@dataclass(frozen=True)
+class KeySource:
+    """Where one key shall come from instead of the keystore; nowhere if all are None.
+
+    `file` is a path or `-` for standard input, `variable` the name of an environment
+    variable, `command` is split as a shell would and run without one.
+    """
+
+    file: str | None = None
+    variable: str | None = None
+    command: str | None = None
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in (self.file, self.variable, self.command))
+
+    def read(self, form: TextForm) -> bytes:
+        """Return the key's bytes, or raise KeyRefused."""
+        if self.file == "-":
+            return parse_key(sys.stdin.read(), form, "standard input")
+        if self.file is not None:
+            return read_key_file(Path(self.file), form)
+        if self.variable is not None:
+            if self.variable not in os.environ:
+                raise MissingKey(f"the environment variable {self.variable} is not set")
+            return parse_key(os.environ[self.variable], form, f"the variable {self.variable}")
+        if self.command is not None:
+            return parse_key(_output(self.command), form, "the command's output")
+        raise UsageError("no key was given")
+
+
+def write_function_key(path: Path, name: str, key: bytes) -> None:
+    """Write a function key where nothing is yet, or raise KeyExists."""
+    write_key_file(path, FUNCTION_KEY, key, f"function key of {name}, id {key_id(key)}")
+
+
+def author_key_path() -> Path:
+    """Return where the author's signing key lies, in the user's configuration folder."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG base directory specification has relative paths ignored.
+    folder = Path(base) if base.startswith("/") else Path.home() / ".config"
+    return folder / "faas-seal" / "author.key"
+
+
+def add_author(seed: bytes) -> Path:
+    """Write a new signing key and return where it lies, or raise KeyExists."""
+    path = author_key_path()
+    private_folder(path.parent)
+    write_author_key(path, seed)
+    return path
+
+
+def write_author_key(path: Path, seed: bytes) -> None:
+    """Write a signing key where nothing is yet, or raise KeyExists."""
+    public = AUTHOR_PUBLIC.encode(author_public(seed))
+    write_key_file(path, AUTHOR_SEED, seed, f"author's signing key of {public}")
+
+
+def author_seed() -> bytes:
+    """Return the author's signing seed (32 bytes), or raise MissingKey."""
+    path = author_key_path()
+    if not path.exists():
+        raise MissingKey(
+            f"there is no author's signing key: {path} does not exist",
+            hint="faas-seal keygen --author",
+        )
+    return read_key_file(path, AUTHOR_SEED)
+
+
+def known_author() -> bytes | None:
+    """Return the public key of this user's signing key, or None where there is none."""
+    return author_public(author_seed()) if author_key_path().exists() else None
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder with mode 0700 where it does not exist yet."""
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+
+
+def read_key_file(path: Path, form: TextForm) -> bytes:
+    """Return the key in the file at `path`.
+
+    Raises InsecureKeyFile if other users can read it, MalformedKey for another content.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            raise InsecureKeyFile(
+                f"other users can read {path} (mode {stat.S_IMODE(mode):04o})",
+                hint=f"chmod 600 {shlex.quote(str(path))}",
+            )
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyRefused(f"the key file {path} cannot be read: {_reason(error)}") from None
+    return parse_key(text, form, str(path))
+
+
+def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None:
+    """Write a key with mode 0600 where nothing is yet, or raise KeyExists."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyExists(
+            f"{path} exists, and keys are never overwritten",
+            hint="move it away first if a new key is what you want",
+        ) from None
+    with os.fdopen(file, "w") as output:
+        output.write(f"# {comment}\n{form.encode(key)}\n")
+
+
+def parse_key(text: str, form: TextForm, where: str) -> bytes:
+    """Return the one key in `text`, which may have empty lines and `#` comments.
+
+    Raises MalformedKey, naming `where` the text is from and never the text.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    if len(keys) != 1:
+        raise MalformedKey(f"{where} holds {len(keys)} keys, expected one")
+    try:
+        return form.decode(keys[0])
+    except MalformedKey as error:
+        raise MalformedKey(f"{where}: {error}") from None
+
+
+def _output(command: str) -> str:
+    try:
+        argv = shlex.split(command)
+        # Standard input is the request's body in `invoke`: the command must not eat it.
+        done = subprocess.run(  # noqa: S603 - the user's own command, and no shell
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
+        )
+    except (OSError, ValueError, IndexError) as error:
+        raise KeyRefused(f"the key command cannot be run: {_reason(error)}") from None
+    if done.returncode:
+        raise KeyRefused(f"the key command ended with status {done.returncode}")
+    return done.stdout
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "it is not text"

@@ -1,0 +1,208 @@
+"""From a source folder to a sealed folder: planned in memory, then written at once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faas_sealed.formats import bundle
+from faas_sealed.formats.errors import FileRefused, WrongSignature
+from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
+from faas_sealed.formats.primitives import hkdf
+
+from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
+from faas_seal.imports import libraries
+from faas_seal.keystore import Keystore
+from faas_seal.source import read_source
+from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
+
+SEALED_FOLDER = "sealed"
+SEALED_FILE = "function.sealed"
+REQUIREMENTS = "requirements.txt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What sealing one function comes to, before anything is written.
+
+    `file` is None where the sealed folder is up to date already.
+    """
+
+    function: Function
+    source: str
+    folder: Path
+    file: SealedFile | None
+    requirements: bytes
+    preload: tuple[str, ...]
+    left_out: tuple[str, ...]
+    state: bytes = field(repr=False)
+
+
+def source_of(function: Function) -> str:
+    """Return the path of a function's source folder as the stack file has it."""
+    if not function.sealed_lang:
+        raise UsageError(
+            f"{function.name} is not a sealed function: its lang is {function.lang or 'missing'}",
+            hint=f"set lang: {LANGUAGE} in the stack file",
+        )
+    source = function.source or function.handler
+    if not source:
+        raise StackFileRefused(f"functions.{function.name} has no handler")
+    if Path(source) == Path(SEALED_FOLDER, function.name):
+        raise StackFileRefused(
+            f"functions.{function.name} points to its sealed folder and names no source",
+            hint=f"add x-faas-seal: {{source: ./{function.name}}} to it",
+        )
+    return source
+
+
+def sealed_folder(project: Path, name: str) -> Path:
+    """Return where the sealed folder of a function lies."""
+    return project / SEALED_FOLDER / check_name(name)
+
+
+def plan(
+    stack: StackFile, name: str, seed: bytes, function_key: bytes, *, new_author: bool = False
+) -> Plan:
+    """Read and check one function's source, and seal it unless it is sealed as it is.
+
+    `seed` is the author's signing seed, `function_key` the key that shall open the
+    function (32 bytes each). `new_author` allows another author than the stack file
+    names. Nothing is written.
+    """
+    function = stack.function(check_name(name))
+    source = source_of(function)
+    if not new_author:
+        _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
+    folder = sealed_folder(stack.folder, name)
+    _check_folders(stack.folder / source, folder)
+    read = read_source(stack.folder / source)
+    data = bundle.pack(read.files)
+    requirements = read.files.get(REQUIREMENTS, b"")
+    preload = libraries(read.files)
+    settings = json.dumps([name, sorted([key_id(function_key)]), preload]).encode()
+    # Keyed, because a plain digest of the source would confirm guesses at it.
+    state_key = hkdf(seed, b"source unchanged")
+    mac = hmac.new(state_key, settings + b"\0" + data, hashlib.sha256).hexdigest()
+    previous = _previous(folder, author_public(seed))
+    state = _state(mac, previous)
+    file = None
+    if (
+        previous is None
+        or _read(_state_path(stack.folder, name)) != state
+        or _read(folder / REQUIREMENTS) != requirements
+    ):
+        file = seal(
+            data,
+            function=name,
+            seed=seed,
+            recipients=[Recipient(function_key)],
+            created=max(int(time.time()), previous.header.created + 1 if previous else 0),
+            preload=preload,
+        )
+        state = _state(mac, file)
+    return Plan(function, source, folder, file, requirements, preload, read.left_out, state)
+
+
+def write(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
+    """Write sealed folders, then the stack file that points to them, each by renaming.
+
+    `author` is the author's public key. Returns the stack file as it is now.
+    """
+    plans = list(plans)
+    edited = stack
+    for item in plans:
+        edited = edited.sealed(
+            item.function.name,
+            handler=f"./{SEALED_FOLDER}/{item.function.name}",
+            source=item.source,
+            author=AUTHOR_PUBLIC.encode(author),
+        )
+    for item in plans:
+        if item.file is not None:
+            item.folder.mkdir(parents=True, exist_ok=True)
+            _replace(item.folder / REQUIREMENTS, item.requirements, beside=item.folder.parent)
+            _replace(item.folder / SEALED_FILE, item.file.serialise(), beside=item.folder.parent)
+    if edited is not stack:
+        _replace(stack.path, edited.text.encode(), beside=stack.folder)
+    for item in plans:
+        if item.file is not None:
+            Keystore(stack.folder).prepare()
+            path = _state_path(stack.folder, item.function.name)
+            _replace(path, item.state, beside=path.parent)
+    return edited
+
+
+def _check_author(function: Function, author: str) -> None:
+    named = function.environment.get("seal_author", author)
+    if named != author:
+        raise WrongSignature(
+            f"{function.name} belongs to the author {named}, and your key is {author}'s",
+            hint="give that author's key with --author-key-file, or take it over with --new-author",
+        )
+
+
+def _check_folders(source: Path, folder: Path) -> None:
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise SourceRefused(
+            f"the source folder {source} holds the sealed folder {folder}",
+            hint="move the source to a folder of its own",
+        )
+    if folder.is_dir():
+        others = {path.name for path in folder.iterdir()} - {SEALED_FILE, REQUIREMENTS}
+        if others:
+            raise SourceRefused(
+                f"{folder} holds more than a sealed function: {', '.join(sorted(others))}",
+                hint="remove that: faas-cli would send it to whoever builds the image",
+            )
+
+
+def _previous(folder: Path, author: bytes) -> SealedFile | None:
+    """Return the sealed file that is there, if it is this author's and whole."""
+    try:
+        return verify((folder / SEALED_FILE).read_bytes(), author)
+    except (OSError, FileRefused):
+        return None
+
+
+def _state(mac: str, file: SealedFile | None) -> bytes:
+    digest = hashlib.sha256(file.serialise()).hexdigest() if file else ""
+    return f"source {mac}\nsealed {digest}\n".encode()
+
+
+def _state_path(project: Path, name: str) -> Path:
+    return Keystore(project).folder / f"{name}.state"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _replace(path: Path, data: bytes, *, beside: Path) -> None:
+    """Put `data` at `path` in one step, with the mode of what was there or of a new file."""
+    path = path.resolve()
+    umask = os.umask(0)
+    os.umask(umask)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask
+    file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
+    try:
+        with os.fdopen(file, "wb") as output:
+            output.write(data)
+            os.fchmod(output.fileno(), mode)
+            output.flush()
+            os.fsync(output.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise

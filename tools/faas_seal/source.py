@@ -1,0 +1,175 @@
+"""The source folder: which of its files are sealed, and whether they can be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pathspec
+from faas_sealed.formats.errors import MalformedKey
+from faas_sealed.formats.keys import (
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    IDENTITY_SEED,
+    TRANSPORT_SEED,
+)
+
+from faas_seal.errors import SourceRefused
+
+IGNORE_FILE = ".sealignore"
+
+# Patterns in the syntax of .gitignore. A `.sealignore` takes their place.
+DEFAULT_IGNORED = """\
+tests/
+test/
+test_*.py
+*_test.py
+conftest.py
+tox.ini
+.tox/
+.nox/
+.coverage
+htmlcov/
+*.py[cod]
+*.egg-info/
+.*_cache/
+.venv/
+venv/
+node_modules/
+.idea/
+.vscode/
+.DS_Store
+.hg/
+.svn/
+.gitignore
+.gitattributes
+.github/
+.env
+.env.*
+*.key
+id_rsa
+id_ed25519
+"""
+
+# Left out whatever a `.sealignore` says, and not worth a word.
+_NEVER_SEALED = pathspec.GitIgnoreSpec.from_lines(
+    [".git/", "__pycache__/", ".faas-seal/", ".secrets/", IGNORE_FILE]
+)
+
+SECRET_FORMS = (FUNCTION_KEY, AUTHOR_SEED, TRANSPORT_SEED, IDENTITY_SEED)
+_SECRET = re.compile(rb"fs[kati]1_[A-Za-z0-9_-]{48}")
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files to seal, contents by relative name, and the names of those left out.
+
+    A folder that is left out as a whole is named once, with a slash at its end.
+    """
+
+    files: Mapping[str, bytes]
+    left_out: tuple[str, ...] = ()
+
+
+def read_source(folder: Path) -> Source:
+    """Read what is to be sealed of a source folder.
+
+    Raises SourceRefused for a folder without a usable handler.py, for a link that leads
+    out of it, for anything but files and folders, and for files that hold a secret key.
+    """
+    if not folder.is_dir():
+        raise SourceRefused(f"there is no source folder {folder}")
+    files: dict[str, bytes] = {}
+    left_out: list[str] = []
+    root = folder.resolve()
+    for name, path in _entries(folder, folder, _ignored(folder), left_out):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise SourceRefused(
+                f"{path} is a link that leads out of {folder}",
+                hint=f"copy the file there, or name it in {folder / IGNORE_FILE}",
+            )
+        if path.is_dir() or not path.is_file():
+            raise SourceRefused(
+                f"{path} is neither a file nor a folder",
+                hint=f"remove it, or name it in {folder / IGNORE_FILE}",
+            )
+        files[name] = path.read_bytes()
+    check_files(files)
+    return Source(files, tuple(left_out))
+
+
+def check_files(files: Mapping[str, bytes]) -> None:
+    """Raise SourceRefused if `files` hold a secret key or no handler that can be called."""
+    for name, content in files.items():
+        if kind := secret_in(content):
+            raise SourceRefused(
+                f"{name} holds {kind}: a key has no place in a sealed function",
+                hint=f"move it out of the folder, or name it in {IGNORE_FILE}",
+            )
+    if "handler.py" not in files:
+        raise SourceRefused("there is no handler.py among the files to seal")
+    try:
+        tree = ast.parse(files["handler.py"])
+    except (SyntaxError, ValueError) as error:
+        line = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise SourceRefused(f"handler.py does not compile:{line} {reason}") from None
+    if not _defines(tree, "handle"):
+        raise SourceRefused(
+            "handler.py has no function handle",
+            hint="def handle(event, context): return {'statusCode': 200, 'body': 'hello'}",
+        )
+
+
+def secret_in(content: bytes) -> str | None:
+    """Return what kind of secret key stands in `content`, or None."""
+    if _PRIVATE_KEY.search(content):
+        return "a private key"
+    for found in _SECRET.finditer(content):
+        for form in SECRET_FORMS:
+            try:
+                form.decode(found[0].decode("ascii"))
+            except MalformedKey:
+                continue
+            return f"a {form.noun}" if form.noun[0] not in "aeiou" else f"an {form.noun}"
+    return None
+
+
+def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
+    file = folder / IGNORE_FILE
+    patterns = file.read_text() if file.exists() else DEFAULT_IGNORED
+    return pathspec.GitIgnoreSpec.from_lines(patterns.splitlines())
+
+
+def _entries(
+    folder: Path, below: Path, ignored: pathspec.GitIgnoreSpec, left_out: list[str]
+) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of all that is to be sealed; a link counts as itself."""
+    for path in sorted(below.iterdir()):
+        is_folder = path.is_dir() and not path.is_symlink()
+        name = path.relative_to(folder).as_posix()
+        shown = f"{name}/" if is_folder else name
+        if _NEVER_SEALED.match_file(shown):
+            continue
+        if ignored.match_file(shown):
+            left_out.append(shown)
+        elif is_folder:
+            yield from _entries(folder, path, ignored, left_out)
+        else:
+            yield name, path
+
+
+def _defines(node: ast.AST, name: str) -> bool:
+    """Tell whether the top level of a module binds `name`, as far as one can see."""
+    match node:
+        case ast.FunctionDef(name=bound) | ast.Name(id=bound, ctx=ast.Store()):
+            return bound == name
+        case ast.ImportFrom(names=aliases):
+            return any((alias.asname or alias.name) in (name, "*") for alias in aliases)
+        case ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+            return False
+    return any(_defines(child, name) for child in ast.iter_child_nodes(node))

@@ -1,0 +1,282 @@
+"""The stack file: read as faas-cli reads it, edited without touching the rest.
+
+ruamel.yaml tells where each value stands in the text. An edit replaces or inserts just
+those characters, so that comments, order, quotes and indentation stay. The result is
+parsed again and must say what was meant and otherwise the same as before.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from faas_sealed.formats.header import FUNCTION_NAME
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from faas_seal.errors import StackFileRefused, UsageError
+
+# faas-cli looks for them in this order.
+DEFAULT_NAMES = ("stack.yaml", "stack.yml")
+LANGUAGE = "python3-encrypted"
+EXTENSION = "x-faas-seal"
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
+_PLAIN_SCALAR = re.compile(r"[A-Za-z_./][\w./-]*")
+_MERGE = "tag:yaml.org,2002:merge"
+_NULL = "tag:yaml.org,2002:null"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as the stack file has it. Paths are relative to the stack file's folder."""
+
+    name: str
+    lang: str
+    handler: str
+    source: str | None
+    environment: dict[str, str]
+    environment_file: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+    @property
+    def sealed_lang(self) -> bool:
+        return self.lang == LANGUAGE or self.lang.startswith(f"{LANGUAGE}-")
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """One stack file's path and text."""
+
+    path: Path
+    text: str = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> StackFile:
+        """Read the stack file at `path`, or raise StackFileRefused."""
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return cls(path, file.read())
+        except FileNotFoundError:
+            raise StackFileRefused(
+                f"there is no stack file {path}",
+                hint=f"faas-cli new --lang {LANGUAGE} greet",
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StackFileRefused(f"{path} cannot be read: {error}") from None
+
+    @property
+    def folder(self) -> Path:
+        """The project: where paths of the stack file begin, and where keys and state lie."""
+        return self.path.parent
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions by name, with the environment variables in their texts filled in."""
+        functions = _mapping(self._plain.get("functions"))
+        return {name: _function(name, _mapping(value)) for name, value in functions.items()}
+
+    @property
+    def gateway(self) -> str:
+        """The provider's gateway, or an empty string."""
+        return _text(_mapping(self._plain.get("provider")).get("gateway"))
+
+    @property
+    def extra_paths(self) -> tuple[str, ...]:
+        """What `configuration.copy` has copied into every function's build folder."""
+        return _texts(_mapping(self._plain.get("configuration")).get("copy"))
+
+    def function(self, name: str) -> Function:
+        """Return the function `name`, or raise UsageError."""
+        if name not in self.functions:
+            raise UsageError(
+                f"{self.path.name} has no function {name!r}",
+                hint=f"its functions are {', '.join(self.functions) or 'none yet'}",
+            )
+        return self.functions[name]
+
+    def sealed(self, name: str, *, handler: str, source: str, author: str) -> StackFile:
+        """Return this stack file with the function `name` pointing to its sealed folder.
+
+        Sets `handler`, `x-faas-seal.source` and `environment.seal_author` where they
+        differ. Raises StackFileRefused where that cannot be done without changing
+        something else, as when the function shares an anchor with another.
+        """
+        wanted = copy.deepcopy(self._plain)
+        edited = self
+        try:
+            for member, value in (
+                (("handler",), handler),
+                (("environment", "seal_author"), author),
+                ((EXTENSION, "source"), source),
+            ):
+                path = ("functions", name, *member)
+                if _set(wanted, path, value):
+                    edited = StackFile(self.path, _put(edited.text, edited._root, path, value))
+            as_wanted = edited._plain == wanted
+        except StackFileRefused:
+            as_wanted = False
+        if not as_wanted:
+            raise StackFileRefused(
+                f"{self.path.name} cannot be edited without changing something else in it",
+                hint=f"edit functions.{name} by hand: handler: {handler}, "
+                f"{EXTENSION}: {{source: {source}}}, environment: {{seal_author: {author}}}",
+            )
+        return edited
+
+    @cached_property
+    def _root(self) -> MappingNode:
+        try:
+            root = YAML(typ="rt", pure=True).compose(self.text)
+        except YAMLError as error:
+            problem = " ".join(str(error).split())
+            raise StackFileRefused(f"{self.path} is not YAML: {problem}") from None
+        if not isinstance(root, MappingNode):
+            raise StackFileRefused(f"{self.path} is not a stack file")
+        return root
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        plain = _plain(self._root)
+        assert isinstance(plain, dict)
+        return plain
+
+
+def find(option: str | None) -> Path:
+    """Return the stack file that `--yaml` names, or the one that faas-cli would take."""
+    if option is not None:
+        return Path(option)
+    for name in DEFAULT_NAMES:
+        if Path(name).exists():
+            return Path(name)
+    return Path(DEFAULT_NAMES[0])
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a function can have it, or raise UsageError."""
+    if not FUNCTION_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is not a function's name",
+            hint="use at most 63 lower-case letters, digits and hyphens",
+        )
+    return name
+
+
+def substitute(text: str) -> str:
+    """Fill in `${NAME}` and `${NAME:-default}` from the environment, as faas-cli does."""
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[2] or "", text)
+
+
+def _function(name: str, members: dict[str, Any]) -> Function:
+    environment = _mapping(members.get("environment"))
+    return Function(
+        name=name,
+        lang=_text(members.get("lang")),
+        handler=_text(members.get("handler")),
+        source=_text(_mapping(members.get(EXTENSION)).get("source")) or None,
+        environment={key: _text(value) for key, value in environment.items()},
+        environment_file=_texts(members.get("environment_file")),
+        secrets=_texts(members.get("secrets")),
+    )
+
+
+def _set(plain: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
+    """Set what is at `path` unless it says `value` already; return whether it did not."""
+    for member in path[:-1]:
+        inner = _mapping(plain.get(member))
+        plain[member] = inner
+        plain = inner
+    if _text(plain.get(path[-1])) == value:
+        return False
+    plain[path[-1]] = value
+    return True
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return substitute(value) if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(_text, value)) if isinstance(value, list) else ()
+
+
+def _plain(node: Node) -> Any:
+    """Return a node as dicts, lists and strings: faas-cli reads every scalar as text."""
+    if isinstance(node, ScalarNode):
+        return None if node.tag == _NULL else node.value
+    if isinstance(node, SequenceNode):
+        return [_plain(item) for item in node.value]
+    own: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    for key, value in node.value:
+        if key.tag == _MERGE:
+            for base in value.value if isinstance(value, SequenceNode) else [value]:
+                merged = {**_mapping(_plain(base)), **merged}
+        elif key.value in own:
+            raise StackFileRefused(f"the stack file has {key.value!r} twice in one place")
+        else:
+            own[key.value] = _plain(value)
+    return {**merged, **own}
+
+
+# Edits. A node knows where its text begins and ends.
+
+
+def _put(text: str, node: Node, path: tuple[str, ...], value: str) -> str:
+    """Return `text`, whose root is `node`, with the scalar at `path` set to `value`."""
+    key = None
+    for depth, member in enumerate(path):
+        found = _child(node, member)
+        if found is None:
+            return _insert(text, key, node, path[depth:], value)
+        key, node = found
+    quote = getattr(node, "style", None)
+    quoted = f"{quote}{value}{quote}" if quote in ("'", '"') else _scalar(value)
+    return text[: node.start_mark.index] + quoted + text[node.end_mark.index :]
+
+
+def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], value: str) -> str:
+    """Insert members, one inside the other, into the mapping `node`, the value of `key`."""
+    if getattr(node, "flow_style", False):
+        entry = f"{members[-1]}: {_scalar(value)}"
+        for member in reversed(members[:-1]):
+            entry = f"{member}: {{{entry}}}"
+        at = node.start_mark.index + 1
+        return text[:at] + entry + (", " if node.value else "") + text[at:]
+    handler = _child(node, "handler")
+    above, last = handler or (key, key)
+    if above is None or last is None:
+        return text
+    column = (
+        node.start_mark.column if isinstance(node, MappingNode) else above.start_mark.column + 2
+    )
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = [f"{' ' * (column + 2 * depth)}{member}:" for depth, member in enumerate(members)]
+    block = newline.join(lines) + f" {_scalar(value)}{newline}"
+    at = text.find("\n", last.end_mark.index) + 1
+    if not at:
+        return text + newline + block
+    return text[:at] + block + text[at:]
+
+
+def _child(node: Node, member: str) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if key.value == member:
+                return key, value
+    return None
+
+
+def _scalar(value: str) -> str:
+    return value if _PLAIN_SCALAR.fullmatch(value) else json.dumps(value)
