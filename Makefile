@@ -1,0 +1,58 @@
+# Needs Python 3.10 or newer, make, and a package registry; `make help` lists the targets.
+# Another Python: make PYTHON=python3.12 …
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TEMPLATE := template/python3-encrypted
+
+.PHONY: help demo demo-openfaas test lint format venv lock
+
+help:
+	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
+	@echo "make demo-openfaas   the same through faas-cli and Docker"
+	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
+	@echo "make lint            ruff, mypy, import-linter"
+	@echo "make format          let ruff format and mend what it can"
+	@echo "make lock            choose the versions of all dependencies anew"
+
+demo: venv
+	@$(BIN)/python demo/demo.py
+
+demo-openfaas: venv
+	@$(BIN)/python demo/demo.py --openfaas
+
+test: venv
+	$(BIN)/python -m pytest
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+venv: $(VENV)/.complete
+
+$(VENV)/.complete: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "error: $(PYTHON) is not Python 3.10 or newer"; echo "hint: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+	  || { echo "error: $(PYTHON) cannot make virtual environments"; echo "hint: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The image and the command are locked to the same versions, for Python 3.10 to 3.13 and any platform.
+LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+  --generate-hashes --custom-compile-command "make lock"
+
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade uv
+	$(LOCK) $(TEMPLATE)/requirements.in --output-file $(TEMPLATE)/requirements.txt
+	$(LOCK) pyproject.toml --group dev --constraint $(TEMPLATE)/requirements.txt --output-file requirements-dev.lock
