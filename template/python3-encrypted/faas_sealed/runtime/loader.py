@@ -67,14 +67,15 @@ class Package:
         """Forget every module of the package, and the source that tracebacks cached."""
         sys.meta_path.remove(self._finder)
         _open_files.files = {}
-        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-            del sys.modules[name]
+        for name in self._finder.found:
+            sys.modules.pop(name, None)
         linecache.clearcache()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.found: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: object = None, target: ModuleType | None = None
@@ -97,6 +98,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def _spec(
         self, fullname: str, file: str | None, folder: str | None
     ) -> importlib.machinery.ModuleSpec:
+        self.found.add(fullname)
         loader = _Loader(self.program, file, folder)
         spec = importlib.machinery.ModuleSpec(
             fullname, loader, origin=file and f"{ROOT}/{file}", is_package=folder is not None
@@ -105,6 +107,9 @@ class _Finder(importlib.abc.MetaPathFinder):
         if folder is not None:
             spec.submodule_search_locations = [f"{ROOT}/{folder}".rstrip("/")]
         return spec
+
+
+_EMPTY = compile("", ROOT, "exec")
 
 
 class _Loader(importlib.abc.InspectLoader):
@@ -117,7 +122,7 @@ class _Loader(importlib.abc.InspectLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         if self._file is None:
-            return compile("", ROOT, "exec")
+            return _EMPTY
         return self._program.code(self._file)
 
     def get_source(self, fullname: str) -> str | None:

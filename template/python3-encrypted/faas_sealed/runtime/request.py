@@ -2,7 +2,8 @@
 
 Bytes are looked at first (MSG_PEEK) and taken only when they are known to belong to
 this request. So nothing of a following request ever lies in a worker, and an idle
-connection can be handed back at any time. waitress's parser reads the head.
+connection can be handed back at any time. waitress parses the head and decodes the body;
+the reading is ours.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from collections.abc import Callable, Iterator
 
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
 
 from faas_sealed.formats.errors import (
     BodyTooLarge,
     MalformedBody,
     MalformedRequest,
+    SealError,
     SlowRequest,
 )
 
@@ -33,6 +36,9 @@ PIECE = 64 * 2**10
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LIMIT = 2**62
+# As plain integers: combining the enumeration's members costs more than the call.
+_DONTWAIT = int(socket.MSG_DONTWAIT)
+_PEEK = int(socket.MSG_PEEK)
 
 _ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEAD + 1, max_request_body_size=_NO_LIMIT)
 
@@ -66,7 +72,7 @@ class Wire:
     def glance(self, size: int = MAX_HEAD) -> bytes:
         """Return at most `size` bytes that lie there, without taking them or waiting."""
         try:
-            return self.socket.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return self.socket.recv(size, _PEEK | _DONTWAIT)
         except BlockingIOError:
             return b""
         except OSError:
@@ -74,7 +80,7 @@ class Wire:
 
     def peek(self) -> bytes:
         """Return bytes without taking them; wait until there is one."""
-        return self._receive(PIECE, socket.MSG_PEEK)
+        return self._receive(PIECE, _PEEK)
 
     def take(self, size: int) -> bytes:
         """Take at most `size` bytes; wait until there is one."""
@@ -89,7 +95,7 @@ class Wire:
     def _receive(self, size: int, flags: int) -> bytes:
         while True:
             try:
-                data = self.socket.recv(size, flags | socket.MSG_DONTWAIT)
+                data = self.socket.recv(size, flags | _DONTWAIT)
             except BlockingIOError:
                 self._wait()
                 continue
@@ -130,101 +136,81 @@ class Request:
         self.version: str = parser.version
         self.headers: dict[str, str] = parser.headers
         self.keep_alive = self.version == "1.1" and not parser.connection_close
-        self._chunked: bool = parser.chunked
         # Two framings of one body are how requests are smuggled (RFC 9112, section 6.3).
         if "TRANSFER_ENCODING" in self.headers or (
-            self._chunked and "CONTENT_LENGTH" in self.headers
+            parser.chunked and "CONTENT_LENGTH" in self.headers
         ):
             raise MalformedRequest
-        self.has_body = self._chunked or parser.content_length > 0
-        self._left: int = parser.content_length
+        self._decoder = parser.body_rcv
+        self._length: int = parser.content_length
         self._expects_continue: bool = parser.expect_continue
-        self.body_read = not self.has_body
+        self._begun = False
+
+    @property
+    def body_read(self) -> bool:
+        return self._decoder is None or self._decoder.completed
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body as it arrives, at most 64 KiB at a time.
+        """Yield the body as it arrives, once, at most 64 KiB at a time.
 
         Raises BodyTooLarge as soon as that is known, MalformedBody, SlowRequest.
         """
-        if self.body_read:
+        decoder = self._decoder
+        if decoder is None:
             return
-        if self._left > self._max_body:
+        if self._length > self._max_body:
             raise BodyTooLarge
-        if self._expects_continue:
-            self._expects_continue = False
-            if not self._wire.available():
-                self._wire.socket.sendall(_CONTINUE)
-        yield from self._chunks() if self._chunked else self._counted()
-        self.body_read = True
-
-    def body(self) -> bytes:
-        """Read the whole body."""
-        return b"".join(self.pieces())
-
-    def lies_whole(self) -> bool:
-        """Tell whether all that is left of the body lies in the socket already."""
-        if self.body_read:
-            return True
-        if not self._chunked:
-            return self._wire.available() >= self._left
-        return _end_of_chunks(self._wire.glance(PIECE), 0) is not None
+        self._begun = True
+        if self._expects_continue and not self._wire.available():
+            self._wire.socket.sendall(_CONTINUE)
+        decoder.buf = decoded = _Decoded()
+        while not decoder.completed:
+            try:
+                self._wire.take_exactly(decoder.received(self._wire.peek()))
+            except Disconnected:
+                raise MalformedBody from None
+            if decoder.error is not None:
+                raise MalformedBody
+            if isinstance(decoder, ChunkedReceiver):
+                if len(decoder.control_line) > MAX_CHUNK_LINE or len(decoder.trailer) > MAX_HEAD:
+                    raise MalformedBody
+                if decoded.total + decoder.chunk_remainder > self._max_body:
+                    raise BodyTooLarge
+            yield from decoded.take()
 
     def skip_body(self) -> bool:
-        """Take what is left of the body if it is there and well-formed; tell whether."""
-        try:
-            if self.lies_whole():
+        """Tell whether the body is read; one that lies there untouched is, here."""
+        if not self.body_read and not self._begun and self._lies_whole():
+            try:
                 for _ in self.pieces():
                     pass
-        except (BodyTooLarge, MalformedBody, SlowRequest, Disconnected):
-            return False
+            except SealError:
+                return False
         return self.body_read
 
-    def _counted(self) -> Iterator[bytes]:
-        while self._left:
-            piece = self._take_body(min(PIECE, self._left))
-            self._left -= len(piece)
-            yield piece
+    def _lies_whole(self) -> bool:
+        if isinstance(self._decoder, ChunkedReceiver):
+            return _end_of_chunks(self._wire.glance(), 0) is not None
+        return self._wire.available() >= self._length
 
-    def _chunks(self) -> Iterator[bytes]:
-        room = self._max_body
-        while size := self._chunk_size():
-            room -= size
-            if room < 0:
-                raise BodyTooLarge
-            while size:
-                piece = self._take_body(min(PIECE, size))
-                size -= len(piece)
-                yield piece
-            if self._wire.take_exactly(2) != b"\r\n":
-                raise MalformedBody
-        for _ in range(64):  # trailers, which nobody asked for
-            if not self._line():
-                return
-        raise MalformedBody
 
-    def _chunk_size(self) -> int:
-        match = _CHUNK_SIZE.fullmatch(self._line())
-        if not match:
-            raise MalformedBody
-        return int(match[1], 16)
+class _Decoded:
+    """Where waitress's decoders put what they decode, in place of a temporary file."""
 
-    def _line(self) -> bytes:
-        line = b""
-        while True:
-            seen = self._wire.peek()
-            end = (line + seen).find(b"\r\n")
-            if end >= 0:
-                self._wire.take_exactly(end + 2 - len(line))
-                return (line + seen)[:end]
-            line += self._wire.take_exactly(len(seen))
-            if len(line) > MAX_CHUNK_LINE:
-                raise MalformedBody
+    def __init__(self) -> None:
+        self.total = 0
+        self._pieces: list[bytes] = []
 
-    def _take_body(self, size: int) -> bytes:
-        try:
-            return self._wire.take(size)
-        except Disconnected:
-            raise MalformedBody from None
+    def append(self, piece: bytes) -> None:
+        self.total += len(piece)
+        self._pieces.append(piece)
+
+    def take(self) -> list[bytes]:
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def __len__(self) -> int:
+        return self.total
 
 
 def _read_head(wire: Wire) -> bytes:
