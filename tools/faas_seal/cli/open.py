@@ -22,9 +22,7 @@ from faas_seal.cli.common import (
 )
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource
-
-# Expiry binds the runtime. Whoever holds file and key can read it at any time.
-ANY_TIME = 0
+from faas_seal.traces import ANY_TIME
 
 
 @click.command("open")

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY, author_public, key_id
@@ -18,6 +22,7 @@ from faas_seal.cli.common import (
 from faas_seal.errors import UsageError
 from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
+from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
 from faas_seal.sealing import Plan, plan, write
 from faas_seal.stackfile import LANGUAGE, StackFile, find
 
@@ -26,6 +31,7 @@ from faas_seal.stackfile import LANGUAGE, StackFile, find
 @click.argument("names", metavar="[NAME]…", nargs=-1)
 @stack_option
 @click.option("--new-author", is_flag=True, help="Take over functions of another author.")
+@click.option("--clean", is_flag=True, help="Remove build folders that hold plaintext.")
 @key_options("key", "function key")
 @key_options("author-key", "signing key")
 @json_option
@@ -33,6 +39,7 @@ def seal(
     names: tuple[str, ...],
     stack_option: str | None,
     new_author: bool,
+    clean: bool,
     key: KeySource,
     author_key: KeySource,
     as_json: bool,
@@ -77,8 +84,12 @@ def seal(
         if is_new:
             warn(f"made the function key {store.add(name, function_key)}", "note")
     edited = write(stack, plans, author_public(seed))
+    for message in _warnings(edited, plans):
+        warn(message)
     for item in plans:
-        _warn(item)
+        _clear(left_behind(stack, item.function.name), clean)
+        if edited is not stack and source_in_git(stack, item.source):
+            warn(f"git tracks {item.source}: let nobody read that repository but who may", "note")
     if as_json:
         say_json({item.function.name: _result(item, keys[item.function.name][0]) for item in plans})
         return
@@ -104,10 +115,30 @@ def _function_key(store: Keystore, source: KeySource, name: str) -> tuple[bytes,
     return os.urandom(KEY_BYTES), True
 
 
-def _warn(item: Plan) -> None:
-    missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
-    if missing:
-        warn(f"{item.function.name} imports {', '.join(missing)}, which requirements.txt lacks")
+def _warnings(stack: StackFile, plans: list[Plan]) -> Iterator[str]:
+    yield from warnings_of_project(stack)
+    for item in plans:
+        name = item.function.name
+        yield from warnings_for(stack, name, item.source)
+        missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
+        if missing:
+            yield f"{name} imports {', '.join(missing)}, which requirements.txt lacks"
+
+
+def _clear(build: Path | None, clean: bool) -> None:
+    """Remove a build folder that holds plaintext, if the user wants that."""
+    if build is None:
+        return
+    warn(
+        f"{build} holds the source, left there by a build before sealing. "
+        "A remote builder or a registry may have got it then"
+    )
+    ask = sys.stdin.isatty() and sys.stderr.isatty()
+    if clean or (ask and click.confirm(f"Remove {build}?", err=True)):
+        shutil.rmtree(build)
+        warn(f"removed {build}", "note")
+    elif not ask:
+        warn(f"faas-seal seal --clean {build.name} removes it", "note")
 
 
 def _result(item: Plan, function_key: bytes) -> dict[str, object]:

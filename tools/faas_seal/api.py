@@ -1,0 +1,88 @@
+"""Sealing and opening, for programs. Nothing is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faas_sealed.formats import bundle, file
+from faas_sealed.formats.header import Header
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, author_public
+from faas_sealed.formats.primitives import KEY_BYTES
+
+from faas_seal.client import FunctionKey
+from faas_seal.imports import libraries
+from faas_seal.keystore import author_key_path, read_key_file
+from faas_seal.source import check_files, read_source
+
+
+@dataclass(frozen=True)
+class AuthorKey:
+    """An author's signing key; `seed` is its 32 secret bytes."""
+
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> AuthorKey:
+        """Return a new random key."""
+        return cls(os.urandom(KEY_BYTES))
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str] | None = None) -> AuthorKey:
+        """Read a key file, by default the one that `faas-seal` uses."""
+        return cls(read_key_file(Path(path or author_key_path()), AUTHOR_SEED))
+
+    @property
+    def public(self) -> str:
+        """The public key `fsap1_…`, by which others know this author."""
+        return AUTHOR_PUBLIC.encode(author_public(self.seed))
+
+
+def seal(
+    source: str | os.PathLike[str] | Mapping[str, bytes],
+    *,
+    function: str,
+    author: AuthorKey,
+    keys: Iterable[FunctionKey],
+    created: int | None = None,
+) -> bytes:
+    """Return the sealed file of a source folder, or of files given by relative name.
+
+    `function` is the name that the function is deployed under; each of `keys` opens it.
+    `created` is in seconds since the epoch, by default now; a runtime that has one file
+    takes only a newer one. Raises SourceRefused as `faas-seal seal` does.
+    """
+    if isinstance(source, Mapping):
+        files: Mapping[str, bytes] = source
+        check_files(files)
+    else:
+        files = read_source(Path(source)).files
+    return file.seal(
+        bundle.pack(files),
+        function=function,
+        seed=author.seed,
+        recipients=[file.Recipient(key.secret) for key in keys],
+        created=int(time.time()) if created is None else created,
+        preload=libraries(files),
+    ).serialise()
+
+
+def verify(sealed: bytes, *, author: str) -> Header:
+    """Return the header of a sealed file that `author` (`fsap1_…`) signed.
+
+    Raises WrongSignature if the file is altered or another's, MalformedFile if it is
+    no sealed file.
+    """
+    return file.verify(sealed, AUTHOR_PUBLIC.decode(author)).header
+
+
+def open_sealed(sealed: bytes, *, author: str, key: FunctionKey) -> dict[str, bytes]:
+    """Verify and decrypt a sealed file, and return its files by relative name.
+
+    Raises what `verify` raises, and UnknownKey if the key does not open the file.
+    """
+    verified = file.verify(sealed, AUTHOR_PUBLIC.decode(author))
+    return bundle.unpack(verified.bundle(verified.content_key(key.secret, time.time())))

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import requests
+from faas_sealed.formats.errors import MalformedTrace
+from faas_sealed.formats.keys import FUNCTION_KEY
+
+from faas_seal.cli.common import function_key, key_options, sealed_path, stack_option, warn
+from faas_seal.client import FunctionKey, KeyInClear, call, in_clear, problem_in
+from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
+from faas_seal.keystore import KeySource
+from faas_seal.stackfile import StackFile, check_name, find
+from faas_seal.traces import TRACE, Traces
+
+DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+
+_FUNCTION_URL = re.compile(r".*/function/([^/.]+)")
+_HINTS = {
+    "unknown-key": "faas-seal inspect {name} shows which keys open it; is that the file deployed?",
+    "function-expired": "faas-seal seal {name}, and deploy it",
+    "busy": "try again, or raise seal_workers",
+    "not-ready": "try again in a moment",
+    "deadline": "raise exec_timeout, here and in the stack file",
+    "body-too-large": "raise seal_max_body in the stack file",
+}
+
+
+@click.command()
+@click.argument("target", metavar="NAME|URL")
+@click.option("-d", "--data", help="The request's body. [standard input, unless a terminal]")
+@click.option("-m", "--method", default="POST", show_default=True)
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")
+@click.option("--content-type", default="text/plain", show_default=True)
+@click.option("--query", multiple=True, metavar="NAME=VALUE")
+@click.option("--path", default="", help="What follows /function/NAME in the address.")
+@click.option(
+    "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
+)
+@click.option("-a", "--async", "asynchronous", is_flag=True, help="Refused with a raw key.")
+@click.option("--sealed-file", metavar="FILE", help="The sealed file, to open traces.")
+@stack_option
+@key_options("key", "function key")
+def invoke(
+    target: str,
+    data: str | None,
+    method: str,
+    headers: tuple[str, ...],
+    content_type: str,
+    query: tuple[str, ...],
+    path: str,
+    gateway: str | None,
+    asynchronous: bool,
+    sealed_file: str | None,
+    stack_option: str | None,
+    key: KeySource,
+) -> None:
+    """Call a function with its key, and print the answer's body.
+
+    \b
+      faas-seal invoke greet -d 'hello'
+      faas-seal invoke greet --query name=Ada < request.json
+      faas-seal invoke https://gateway.example/function/greet --key-env GREET_KEY
+
+    If the handler fails, its sealed trace is opened with the key and the sealed file in
+    sealed/, and printed to standard error. Redirects are not followed.
+    """
+    if asynchronous:
+        raise KeyWouldLeak(
+            "an asynchronous call would leave the key in the queue, which stores every header",
+            hint="call it without --async",
+        )
+    name, url = _address(target, path, gateway, stack_option)
+    held = _key(key, name, stack_option)
+    if in_clear(url):
+        warn(f"the key travels unencrypted to {urlsplit(url).hostname}: use https")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", KeyInClear)
+        response = call(
+            method,
+            url,
+            held,
+            body=_body(data, key),
+            headers={"Content-Type": content_type, **dict(map(_header, headers))},
+            query=[_pair(item) for item in query],
+        )
+    with response:
+        try:
+            problem = problem_in(response)
+            if problem is None:
+                _print(response)
+        except requests.RequestException:
+            raise UnexpectedAnswer("the answer ended early") from None
+    if problem is not None:
+        if problem.trace:
+            sealed = sealed_file or sealed_path(name, stack_option)
+            _show(problem.trace, Path(sealed), held)
+        reference = f" (reference {problem.reference})" if problem.reference else ""
+        hint = _HINTS.get(problem.error.reason, "").format(name=name)
+        raise problem.error(f"{problem.error.title}{reference}", hint=hint)
+    if response.is_redirect:
+        raise UnexpectedAnswer(f"the answer is a redirect ({response.status_code}), not followed")
+    if not response.ok:
+        raise UnexpectedAnswer(f"the answer's status is {response.status_code}")
+
+
+def _address(
+    target: str, path: str, gateway: str | None, stack_option: str | None
+) -> tuple[str, str]:
+    """Return the function's name, empty where it cannot be told, and its address."""
+    below = f"/{path.lstrip('/')}" if path else ""
+    if "://" in target:
+        if gateway:
+            raise UsageError("give either an address or --gateway")
+        found = _FUNCTION_URL.match(urlsplit(target).path)
+        return (found[1] if found else ""), target.rstrip("/") + below
+    base = gateway or _gateway(stack_option)
+    if "://" not in base:
+        base = f"http://{base}"
+    return check_name(target), f"{base.rstrip('/')}/function/{target}{below}"
+
+
+def _gateway(stack_option: str | None) -> str:
+    """Return the gateway that faas-cli would take."""
+    path = find(stack_option)
+    named = StackFile.load(path).gateway.rstrip("/") if path.exists() else ""
+    if named not in ("", DEFAULT_GATEWAY):
+        return named
+    return os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY
+
+
+def _key(key: KeySource, name: str, stack_option: str | None) -> FunctionKey:
+    if not name and not key:
+        raise UsageError(
+            "this address names no function, so that its key is unknown",
+            hint="give the key with --key-file, --key-env or --key-command",
+        )
+    return FunctionKey(FUNCTION_KEY.encode(function_key(key, name, stack_option)))
+
+
+def _body(data: str | None, key: KeySource) -> bytes:
+    if data is not None:
+        return data.encode()
+    return b"" if key.file == "-" or sys.stdin.isatty() else sys.stdin.buffer.read()
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise UsageError("a header has the form 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("--query has the form NAME=VALUE")
+    return name, value
+
+
+def _print(response: requests.Response) -> None:
+    for piece in response.iter_content(2**16):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+def _show(trace: str, sealed: Path, key: FunctionKey) -> None:
+    """Print a sealed trace on standard error, opened if the sealed file is here."""
+    try:
+        opened = Traces([sealed] if sealed.exists() else [], [key.secret]).open(trace)
+    except MalformedTrace:
+        opened = None
+    if opened is None:
+        warn(f"{sealed} is not the sealed file that this trace comes from")
+        opened = f"{trace}\n" if TRACE.fullmatch(trace) else ""
+    click.echo(opened.rstrip("\n"), err=True)
