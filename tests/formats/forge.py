@@ -1,0 +1,155 @@
+"""Sealed files and zips made by hand, so that they can break any one rule.
+
+Built on the second implementation, so that nothing here follows `faas_sealed`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from .second.suite import aead_seal, context, hkdf
+from .second.text import base64_encode
+
+SEED = bytes(range(32))
+CONTENT_KEY = bytes(range(32, 64))
+FUNCTION_KEY = bytes(range(64, 96))
+SALT = bytes(range(16))
+
+
+def public(seed: bytes = SEED) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+@dataclass
+class Draft:
+    """A sealed file before it is signed. Change `header` or `ciphertext` at will."""
+
+    bundle: bytes
+    content_key: bytes = CONTENT_KEY
+    function: str = "greet"
+    seed: bytes = SEED
+    header: dict[str, Any] = field(init=False)
+    ciphertext: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.aad = context(self.function, public(self.seed))
+        self.header = {
+            "author": base64_encode(public(self.seed)),
+            "commit": base64_encode(hkdf(self.content_key, "commit")),
+            "created": 1_700_000_000,
+            "expires": None,
+            "function": self.function,
+            "preload": [],
+            "slots": [self.slot(FUNCTION_KEY)],
+            "transport": None,
+        }
+        self.encrypt(self.aad)
+
+    def encrypt(self, aad: bytes) -> None:
+        self.set_ciphertext(aead_seal(hkdf(self.content_key, "payload"), self.bundle, aad))
+
+    def set_ciphertext(self, ciphertext: bytes) -> None:
+        self.ciphertext = ciphertext
+        self.header["length"] = len(ciphertext)
+        self.header["sha256"] = base64_encode(hashlib.sha256(ciphertext).digest())
+
+    def slot(self, key: bytes, **changes: Any) -> dict[str, Any]:
+        wrapped = aead_seal(hkdf(key, "slot", SALT), self.content_key, self.aad)
+        return {
+            "expires": None,
+            "id": hkdf(key, "key id", length=8).hex(),
+            "salt": base64_encode(SALT),
+            "to": None,
+            "wrapped": base64_encode(wrapped),
+        } | changes
+
+    def line(self) -> bytes:
+        return json.dumps(self.header, sort_keys=True, separators=(",", ":")).encode()
+
+    def file(self) -> bytes:
+        return sign(self.line(), self.ciphertext, self.seed)
+
+
+def sign(header: bytes, ciphertext: bytes, seed: bytes = SEED) -> bytes:
+    """Put a sealed file together around any header line."""
+    signed = b"faas-seal/v1\n" + header + b"\n"
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(signed)
+    return signed + base64_encode(signature).encode() + b"\n" + ciphertext
+
+
+@dataclass
+class Entry:
+    """One file of a zip. `both`, `local` and `directory` replace fields of its two headers."""
+
+    name: str | bytes
+    content: bytes = b""
+    method: int = 8
+    packed: bytes | None = None
+    both: Mapping[str, int] = field(default_factory=dict)
+    local: Mapping[str, int] = field(default_factory=dict)
+    directory: Mapping[str, int] = field(default_factory=dict)
+    local_name: bytes | None = None
+    local_tail: bytes = b""
+    directory_tail: bytes = b""
+    before: bytes = b""
+    after: bytes = b""
+
+
+_LOCAL = {"needed": 2, "flags": 2, "method": 2, "time": 2, "date": 2, "crc": 4} | {
+    "packed": 4,
+    "size": 4,
+    "name": 2,
+    "extra": 2,
+}
+_DIRECTORY = {"by": 2} | _LOCAL | {"comment": 2, "disk": 2, "internal": 2, "external": 4, "at": 4}
+_END = {"disk": 2, "first": 2, "here": 2, "total": 2, "size": 4, "at": 4, "comment": 2}
+
+
+def zip_of(*entries: Entry, end: Mapping[str, int] | None = None) -> bytes:
+    """Write a zip, valid but for what the entries and `end` replace."""
+    body = directory = b""
+    for entry in entries:
+        name = entry.name if isinstance(entry.name, bytes) else entry.name.encode()
+        packed = entry.packed
+        if packed is None:
+            packed = deflate(entry.content) if entry.method == 8 else entry.content
+        body += entry.before
+        fields = {
+            "by": 0x0314,
+            "needed": 20,
+            "flags": 0 if name.isascii() else 0x800,
+            "method": entry.method,
+            "date": 33,
+            "crc": zlib.crc32(entry.content),
+            "packed": len(packed),
+            "size": len(entry.content),
+            "name": len(name),
+            "external": 0o100644 << 16,
+            "at": len(body),
+        } | dict(entry.both)
+        local_name = name if entry.local_name is None else entry.local_name
+        body += b"PK\3\4" + _record(_LOCAL, fields | dict(entry.local)) + local_name
+        body += entry.local_tail + packed + entry.after
+        directory += b"PK\1\2" + _record(_DIRECTORY, fields | dict(entry.directory)) + name
+        directory += entry.directory_tail
+    fields = {"here": len(entries), "total": len(entries)}
+    fields |= {"size": len(directory), "at": len(body)} | dict(end or {})
+    return body + directory + b"PK\5\6" + _record(_END, fields)
+
+
+def deflate(content: bytes, level: int = 9) -> bytes:
+    deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return deflater.compress(content) + deflater.flush()
+
+
+def _record(layout: Mapping[str, int], fields: Mapping[str, int]) -> bytes:
+    letters = "".join({2: "H", 4: "L"}[size] for size in layout.values())
+    return struct.pack(f"<{letters}", *(fields.get(name, 0) for name in layout))

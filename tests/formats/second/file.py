@@ -1,0 +1,71 @@
+"""Sealed files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from .header import HEADER, read_json
+from .suite import Refused, aead_open, context, hkdf
+from .text import base64_decode
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A sealed file, opened, and what was computed on the way."""
+
+    header: dict[str, Any]
+    key_id: str
+    wrapping_key: bytes
+    content_key: bytes
+    payload_key: bytes
+    bundle: bytes
+
+
+def read_file(data: bytes, author: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the header of a sealed file and its ciphertext."""
+    lines = data.split(b"\n", 3)
+    if len(lines) != 4 or lines[0] != b"faas-seal/v1" or len(lines[1]) > 1_048_576:
+        raise Refused("malformed-file")
+    signature = base64_decode(lines[2].decode("latin-1"))
+    if signature is None or len(signature) != 64:
+        raise Refused("malformed-file")
+    try:
+        Ed25519PublicKey.from_public_bytes(author).verify(signature, b"%s\n%s\n" % (*lines[:2],))
+    except InvalidSignature:
+        raise Refused("wrong-signature") from None
+    header = read_json(lines[1])
+    if not HEADER(header):
+        raise Refused("malformed-file")
+    if (
+        base64_decode(header["author"]) != author
+        or header["length"] != len(lines[3])
+        or base64_decode(header["sha256"]) != hashlib.sha256(lines[3]).digest()
+    ):
+        raise Refused("wrong-signature")
+    return header, lines[3]
+
+
+def open_file(data: bytes, author: bytes, key: bytes, now: int) -> Opened:
+    header, ciphertext = read_file(data, author)
+    if header["expires"] is not None and header["expires"] <= now:
+        raise Refused("function-expired")
+    aad = context(header["function"], author)
+    key_id = hkdf(key, "key id", length=8).hex()
+    slots = {slot["id"]: slot for slot in header["slots"]}
+    slot = slots.get(key_id)
+    if slot is None or (slot["expires"] is not None and slot["expires"] <= now):
+        raise Refused("unknown-key")
+    wrapping_key = hkdf(key, "slot", base64_decode(slot["salt"]) or b"")
+    content_key = aead_open(wrapping_key, base64_decode(slot["wrapped"]) or b"", aad)
+    if content_key is None or base64_decode(header["commit"]) != hkdf(content_key, "commit"):
+        raise Refused("unknown-key")
+    payload_key = hkdf(content_key, "payload")
+    bundle = aead_open(payload_key, ciphertext, aad)
+    if bundle is None:
+        raise Refused("malformed-file")
+    return Opened(header, key_id, wrapping_key, content_key, payload_key, bundle)

@@ -1,0 +1,246 @@
+"""The vectors of tests/vectors, compared with both implementations."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faas_sealed.formats.bundle import unpack
+from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.file import verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TEXT_FORMS, author_public, key_id
+from faas_sealed.formats.primitives import aead_seal, context
+from faas_sealed.formats.trace import open_trace, trace_content_id
+
+from . import forge
+from .second.bundle import read_bundle
+from .second.file import open_file
+from .second.suite import Refused, hkdf, hpke_open, hpke_public, rfc5869
+from .second.suite import aead_seal as second_aead_seal
+from .second.text import base64_decode, key_text, parse_key, read_trace
+
+FOLDER = Path(__file__).parent.parent / "vectors"
+OUTCOMES = {
+    "keys": {"ok", "malformed-key"},
+    "file": {
+        "ok",
+        "malformed-file",
+        "wrong-signature",
+        "malformed-bundle",
+        "function-expired",
+        "unknown-key",
+    },
+    "bundle": {"ok", "malformed-bundle"},
+    "trace": {"ok", "malformed-trace"},
+}
+PUBLIC_PREFIX = {"fsa1_": "fsap1_", "fst1_": "fstp1_", "fsi1_": "fsip1_"}
+
+
+class Vector:
+    """One file of tests/vectors: its values by name, and its pairs of name and content."""
+
+    def __init__(self, path: Path) -> None:
+        self.values: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}
+        name = ""
+        for line in path.read_text("utf-8").split("\n"):
+            if line.startswith("#") or not line:
+                continue
+            field, _, text = line.partition(":")
+            field, _, encoding = field.partition(".")
+            value = _decode(text.removeprefix(" "), encoding)
+            if field == "name":
+                name = value.decode()
+            elif field == "content":
+                self.files[name] = value
+            else:
+                assert field not in self.values, f"{field} twice"
+                self.values[field] = value
+
+    def __getitem__(self, name: str) -> bytes:
+        return self.values[name]
+
+    def text(self, name: str) -> str:
+        return self.values[name].decode()
+
+    @property
+    def results(self) -> dict[str, bytes]:
+        """What the vector says after `expect`."""
+        names = list(self.values)
+        return {name: self.values[name] for name in names[names.index("expect") + 1 :]}
+
+
+def _decode(text: str, encoding: str) -> bytes:
+    if not encoding:
+        return text.encode()
+    data = base64_decode(text)
+    assert data is not None, "not base64"
+    return zlib.decompress(data) if encoding == "zlib" else data
+
+
+Results = dict[str, bytes]
+Implementation = Callable[[Vector], tuple[Results, dict[str, bytes]]]
+
+
+def first_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    form = next(form for form in TEXT_FORMS if form.prefix == vector.text("prefix"))
+    key = form.decode(vector.text("text"))
+    assert form.encode(key) == vector.text("text")
+    results = {"bytes": key}
+    if form.prefix == "fsk1_":
+        results["key-id"] = key_id(key).encode()
+    if form.prefix == "fsa1_":
+        results["public"] = AUTHOR_PUBLIC.encode(author_public(key)).encode()
+    return results, {}
+
+
+def second_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    prefix = vector.text("prefix")
+    key = parse_key(prefix, vector.text("text"))
+    results = {"bytes": key}
+    if prefix == "fsk1_":
+        results["key-id"] = hkdf(key, "key id", length=8).hex().encode()
+    if prefix in PUBLIC_PREFIX:
+        public = forge.public(key) if prefix == "fsa1_" else hpke_public(key)
+        results["public"] = key_text(PUBLIC_PREFIX[prefix], public).encode()
+        if prefix == "fsi1_":
+            results["identity-id"] = hashlib.sha256(public).digest()[:8].hex().encode()
+    return results, {}
+
+
+def first_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    file = verify(vector["file"], AUTHOR_PUBLIC.decode(vector.text("author")))
+    key = FUNCTION_KEY.decode(vector.text("key"))
+    content_key = file.content_key(key, int(vector["now"]))
+    files = unpack(file.bundle(content_key))
+    assert file.serialise() == vector["file"]
+    results = {
+        "function": file.header.function.encode(),
+        "created": str(file.header.created).encode(),
+        "content-id": file.header.content_id.encode(),
+        "content-key": content_key,
+        "key-id": key_id(key).encode(),
+    }
+    return results, files
+
+
+def second_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    author = parse_key("fsap1_", vector.text("author"))
+    key = parse_key("fsk1_", vector.text("key"))
+    opened = open_file(vector["file"], author, key, int(vector["now"]))
+    header = opened.header
+    results = {
+        "function": str(header["function"]).encode(),
+        "created": str(header["created"]).encode(),
+        "content-id": hkdf(opened.content_key, "commit")[:8].hex().encode(),
+        "key-id": opened.key_id.encode(),
+        "wrapping-key": opened.wrapping_key,
+        "content-key": opened.content_key,
+        "payload-key": opened.payload_key,
+    }
+    if header["transport"] is not None:
+        transport = base64_decode(header["transport"]) or b""
+        results["transport"] = key_text("fstp1_", transport).encode()
+    if "identity" in vector.values:
+        identity = parse_key("fsi1_", vector.text("identity"))
+        [to] = [slot["to"] for slot in header["slots"] if slot["id"] == opened.key_id]
+        assert to["id"] == hashlib.sha256(hpke_public(identity)).digest()[:8].hex()
+        info = b"faas-seal/v1 grant\0" + header["function"].encode() + b"\0" + author
+        assert hpke_open(identity, base64_decode(to["sealed"]) or b"", info) == key
+        results["identity"] = vector["identity"]
+    return results, read_bundle(opened.bundle)
+
+
+def first_bundle(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    return {}, unpack(vector["bundle"])
+
+
+def second_bundle(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    return {}, read_bundle(vector["bundle"])
+
+
+def first_trace(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    author = AUTHOR_PUBLIC.decode(vector.text("author"))
+    aad = context(vector.text("function"), author)
+    text = open_trace(vector.text("trace"), vector["content-key"], aad)
+    content_id = trace_content_id(vector.text("trace"))
+    return {"content-id": content_id.encode(), "text": text.encode()}, {}
+
+
+def second_trace(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    author = parse_key("fsap1_", vector.text("author"))
+    content_key = vector["content-key"]
+    text = read_trace(vector.text("trace"), content_key, vector.text("function"), author)
+    content_id = hkdf(content_key, "commit")[:8].hex()
+    return {"content-id": content_id.encode(), "text": text.encode()}, {}
+
+
+IMPLEMENTATIONS: dict[str, tuple[Implementation, Implementation]] = {
+    "keys": (first_key, second_key),
+    "file": (first_file, second_file),
+    "bundle": (first_bundle, second_bundle),
+    "trace": (first_trace, second_trace),
+}
+PATHS = sorted(FOLDER.glob("*/*.txt"))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_both_implementations_come_to_the_result_of_the_vector(path: Path) -> None:
+    vector = Vector(path)
+    first, second = IMPLEMENTATIONS[path.parent.name]
+    if vector.text("expect") != "ok":
+        with pytest.raises(Refused) as refused:
+            second(vector)
+        assert refused.value.reason == vector.text("expect")
+        with pytest.raises(SealError) as error:
+            first(vector)
+        assert error.value.reason == vector.text("expect")
+        return
+    results, files = second(vector)
+    assert (results, files) == (vector.results, vector.files)
+    results, files = first(vector)
+    assert results.items() <= vector.results.items()
+    assert files == vector.files
+
+
+@pytest.mark.parametrize("kind", OUTCOMES)
+def test_there_are_vectors_for_every_outcome(kind: str) -> None:
+    outcomes = {Vector(path).text("expect") for path in PATHS if path.parent.name == kind}
+    assert outcomes == OUTCOMES[kind]
+
+
+def test_the_vectors_have_the_published_examples() -> None:
+    # RFC 8032, section 7.1, test 1.
+    author = Vector(FOLDER / "keys" / "author-seed-rfc8032.txt")
+    assert author["bytes"] == bytes.fromhex(
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    )
+    assert parse_key("fsap1_", author.text("public")) == bytes.fromhex(
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    )
+    # draft-connolly-cfrg-xwing-kem, the first test vector: its seed, and where its
+    # public key begins.
+    transport = Vector(FOLDER / "keys" / "transport-seed-xwing.txt")
+    assert transport["bytes"] == bytes.fromhex(
+        "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26"
+    )
+    assert parse_key("fstp1_", transport.text("public")).startswith(
+        bytes.fromhex("e2236b35a8c24b39b10aa1323a96a919a2ced88400633a7b07131713fc14b2b5")
+    )
+
+
+def test_the_suites_agree_with_published_examples() -> None:
+    # RFC 5869, appendix A.1.
+    info, salt = bytes(range(0xF0, 0xFA)), bytes(range(13))
+    assert rfc5869(b"\x0b" * 22, info, salt, 42) == bytes.fromhex(
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+    )
+    # McGrew and Viega, The Galois/Counter Mode of Operation, test cases 13 and 14.
+    for seal in (aead_seal, second_aead_seal):
+        assert seal(bytes(32), b"", b"") == bytes.fromhex("530f8afbc74536b9a963b4f1c4cb738b")
+        assert seal(bytes(32), bytes(16), b"") == bytes.fromhex(
+            "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"
+        )
