@@ -1,0 +1,278 @@
+"""Seal the sample, serve it, and call it: with its key, without, and with others'.
+
+    python demo/demo.py              with `faas-seal local-run`
+    python demo/demo.py --openfaas   with `faas-cli build`, Docker and the watchdog
+
+Everything happens in a temporary folder, which is gone at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import requests
+from faas_sealed.formats.keys import FUNCTION_KEY
+from rich.console import Console
+from search import Needles, descendants, files_of, image_files, memories
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SAMPLE = CHECKOUT / "function-samples" / "pricing"
+NAME = "pricing"
+IMAGE = "faas-seal-demo/pricing:latest"
+INQUIRY = '{"product": "sensor", "quantity": 40, "month": 11, "region": "uk", "years": 3}'
+LINGER_SECONDS = 0.5
+
+console = Console(highlight=False, width=100)
+
+
+class DemoFailed(Exception):
+    """Something did not go as the transcript says it does."""
+
+
+class Demo:
+    """One run in its own folder: its own stack file, keys and signing key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        self.needles = Needles.from_source(SAMPLE)
+        self.failures = 0
+
+    def prepare(self) -> None:
+        ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+        shutil.copytree(SAMPLE, self.folder / NAME, ignore=ignored)
+        shutil.copytree(CHECKOUT / "template", self.folder / "template", ignore=ignored)
+        (self.folder / "stack.yml").write_text(
+            "version: 1.0\n"
+            "provider:\n  name: openfaas\n  gateway: http://127.0.0.1:8080\n"
+            "functions:\n"
+            f"  {NAME}:\n    lang: python3-encrypted\n    handler: ./{NAME}\n    image: {IMAGE}\n"
+        )
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """Show and run a command; it must end with `status`."""
+        console.print(f"[bold]$ {' '.join(command)}[/bold]", markup=True)
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, capture_output=True
+        )
+        for line in (result.stdout + result.stderr).splitlines():
+            console.print(f"  {line}", markup=False, overflow="fold")
+        if result.returncode != status:
+            raise DemoFailed(f"{command[0]} ended with {result.returncode}, expected {status}")
+        return result.stdout
+
+    def key(self) -> str:
+        header = subprocess.run(
+            ["faas-seal", "header", NAME],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        return header.stdout.strip().partition(": ")[2]
+
+    def call(self, what: str, url: str, key: str | None, expected: int) -> None:
+        headers = {} if key is None else {"X-Function-Key": key}
+        answer = requests.post(url, INQUIRY, headers=headers, timeout=30)
+        self.check(answer.status_code == expected, f"{what}: {answer.status_code}")
+        console.print(f"      {answer.text.strip()}", style="dim", markup=False)
+
+    def check(self, held: bool, text: str) -> None:
+        console.print(f"  [{'green]✓' if held else 'red]✗'}[/] {text}")
+        self.failures += not held
+
+    def calls(self, url: str) -> None:
+        step("Call it with the key, without one, and with the key of another function")
+        self.call("with the key", url, self.key(), 200)
+        self.call("without a key", url, None, 401)
+        self.call("with another key", url, FUNCTION_KEY.encode(os.urandom(32)), 403)
+
+    def tampered(self) -> None:
+        step("Alter one byte of the sealed file")
+        sealed = self.folder / "sealed" / NAME / "function.sealed"
+        altered = bytearray(sealed.read_bytes())
+        altered[-1] ^= 1
+        other = self.folder / "altered.sealed"
+        other.write_bytes(altered)
+        self.run("faas-seal", "verify", "altered.sealed", status=4)
+        author = re.search(r"seal_author: (\S+)", (self.folder / "stack.yml").read_text())
+        if author is None:
+            raise DemoFailed("the stack file has no seal_author")
+        started = subprocess.run(
+            [sys.executable, str(self.folder / "template/python3-encrypted/index.py")],
+            env={"seal_author": author[1], "seal_file": str(other), "PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
+            text=True,
+            capture_output=True,
+            timeout=30,
+        )
+        console.print(f"  {started.stderr.strip()}", markup=False)
+        self.check(started.returncode != 0, "and the runtime does not start with it")
+
+    def search(self, what: str, contents: Iterator[tuple[str, bytes]]) -> None:
+        places = bytes_searched = 0
+        hits = []
+        for place, content in contents:
+            places += 1
+            bytes_searched += len(content)
+            hits += [f"{place}: {needle!r}" for needle in self.needles.found_in(content)]
+        if not places:
+            raise DemoFailed(f"there was nothing to search in {what}")
+        self.check(
+            not hits, f"{what}: {len(hits)} hits ({places} places, {bytes_searched:,} bytes)"
+        )
+        for hit in hits[:5]:
+            console.print(f"      {hit}", markup=False)
+
+    def prove_search(self) -> None:
+        step(f"Search for {len(self.needles)} lines and constants of the source")
+        everywhere = [("its source", files_of(self.folder / NAME))]
+        if self.may_read_memory():
+            everywhere.append(("the memory of this process", memories([os.getpid()])))
+        for what, contents in everywhere:
+            found = {needle for _, content in contents for needle in self.needles.found_in(content)}
+            self.check(len(found) == len(self.needles), f"the search finds {len(found)} in {what}")
+
+    def search_memory(self, pids: list[int]) -> None:
+        if not self.may_read_memory():
+            console.print("  - the processes' memory is closed to this user; root may search it")
+            return
+        time.sleep(LINGER_SECONDS)
+        self.search(f"the memory of the function's {len(pids)} processes", memories(pids))
+
+    def may_read_memory(self) -> bool:
+        return os.geteuid() == 0
+
+    # The two ways to run it.
+
+    def locally(self) -> None:
+        self.prepare()
+        step("Seal the pricing model: encrypted and signed, into one file")
+        self.run("faas-seal", "seal", NAME)
+        self.run("faas-seal", "inspect", NAME)
+        step("Serve it, as its container would")
+        with self.serving("faas-seal", "local-run", NAME, "--port", "0") as (process, url):
+            self.calls(f"{url}/function/{NAME}")
+            self.tampered()
+            self.prove_search()
+            self.search("the folder that goes into the image", files_of(self.folder / "sealed"))
+            self.search_memory(descendants(process.pid))
+
+    def on_openfaas(self) -> None:
+        missing = [name for name in ("faas-cli", "docker") if shutil.which(name) is None]
+        if missing:
+            raise DemoFailed(f"{' and '.join(missing)} not found on PATH")
+        self.prepare()
+        step("Seal the pricing model, and build its image")
+        self.run("faas-seal", "seal", NAME)
+        self.run("faas-cli", "build", "-f", "stack.yml", "--quiet")
+        step("Run it in Docker, behind the watchdog")
+        port = free_port()
+        command = ("faas-cli", "local-run", NAME, "-f", "stack.yml", "--port", str(port))
+        with self.serving(*command, url=f"http://127.0.0.1:{port}"):
+            container = docker("ps", "-q", "--filter", f"ancestor={IMAGE}").split()[0]
+            try:
+                self.calls(f"http://127.0.0.1:{port}/")
+                self.tampered()
+                self.prove_search()
+                self.search("the build folder", files_of(self.folder / "build"))
+                self.search("every layer of the image", image_files(IMAGE))
+                logs = subprocess.run(["docker", "logs", container], capture_output=True)
+                self.search("the container's log", iter([("log", logs.stdout + logs.stderr)]))
+                top = docker("top", container, "-o", "pid").split()[1:]
+                self.search_memory([int(pid) for pid in top])
+            finally:
+                docker("rm", "-f", container)
+                docker("rmi", "-f", IMAGE)
+
+    @contextlib.contextmanager
+    def serving(self, *command: str, url: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """Run a command that serves until it is interrupted; wait until it answers."""
+        console.print(f"[bold]$ {' '.join(command)}[/bold]")
+        output = self.folder / "serving.log"
+        with output.open("w") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                text=True,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process, wait_until_ready(process, output, url)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def wait_until_ready(process: subprocess.Popen[str], output: Path, url: str) -> str:
+    """Return the address at which the function answers; `url` where it is known."""
+    give_up_at = time.monotonic() + 60
+    while time.monotonic() < give_up_at and process.poll() is None:
+        announced = re.search(r"http://127\.0\.0\.1:\d+", url or output.read_text())
+        if announced:
+            with contextlib.suppress(requests.RequestException):
+                ready = "/healthz" if not url else "/_/ready"
+                if requests.get(announced[0] + ready, timeout=5).ok:
+                    console.print(f"  serves at {announced[0]}")
+                    return announced[0]
+        time.sleep(0.05)
+    raise DemoFailed(f"the function does not answer:\n{output.read_text()}")
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], text=True, capture_output=True, check=True).stdout
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def step(text: str) -> None:
+    console.print(f"\n[cyan]── {text}[/cyan]")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--openfaas", action="store_true", help="with faas-cli and Docker")
+    openfaas = parser.parse_args().openfaas
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faas-seal-demo-") as folder:
+        demo = Demo(Path(folder))
+        try:
+            demo.on_openfaas() if openfaas else demo.locally()
+        except (DemoFailed, subprocess.SubprocessError) as error:
+            console.print(f"demo: error: {error}", style="red", markup=False)
+            return 1
+    seconds = time.monotonic() - started
+    if demo.failures:
+        console.print(f"\n{demo.failures} things did not hold.", style="red")
+        return 1
+    console.print(f"\nAll of it held, in {seconds:.0f} seconds. Nothing is left behind.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
