@@ -92,6 +92,7 @@ class Acceptor:
             if now >= next_tick:
                 next_tick = now + TICK_SECONDS
                 self._tick(now)
+        signal.set_wakeup_fd(-1)
         self._pool.end()
 
     # Descriptors.
@@ -329,5 +330,6 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), backlog=1024)
     except OSError as error:
         raise SealError(
-            f"cannot listen on {settings.host}:{settings.port} (upstream_url): {error.strerror}"
+            f"cannot listen on {settings.host}:{settings.port} (upstream_url): "
+            f"{os.strerror(error.errno or 0)}"
         ) from None

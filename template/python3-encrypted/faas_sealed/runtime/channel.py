@@ -13,6 +13,7 @@ import struct
 from collections.abc import Sequence
 
 _MESSAGE = struct.Struct("<B3xIQ")
+_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _DESCRIPTOR_BYTES = array.array("i").itemsize
 
 
@@ -70,7 +71,7 @@ class Channel:
             data, ancillary, _, _ = self.socket.recvmsg(
                 _MESSAGE.size,
                 socket.CMSG_SPACE(_DESCRIPTOR_BYTES),
-                flags | socket.MSG_CMSG_CLOEXEC,
+                flags | _CLOEXEC,
             )
         except ConnectionResetError:
             return None
