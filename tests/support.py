@@ -1,0 +1,252 @@
+"""The template's own index.py, serving a handler on a free port of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+from faas_sealed.formats.bundle import pack
+from faas_sealed.formats.file import Recipient, SealedFile, seal
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
+from faas_sealed.formats.trace import open_trace
+
+INDEX = Path(__file__).parent.parent / "template" / "python3-encrypted" / "index.py"
+READY = "/.well-known/faas-seal/ready"
+PATIENCE = 20.0
+
+# Only these come from the environment of the tests; a setting is said by the test.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Wait until `condition` holds, or fail with `what` was waited for."""
+    give_up_at = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() >= give_up_at:
+            raise AssertionError(f"waited {patience:g} s in vain: {what}")
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `headers` are as they stood on the wire, repeated ones too."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = self.header_list(name)
+        return ", ".join(values) if values else None
+
+    def header_list(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Output:
+    """What a process writes to a pipe, as it comes."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._data = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while piece := os.read(self._pipe.fileno(), 65536):
+            self._data += piece
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._data)
+
+    @property
+    def text(self) -> str:
+        return bytes(self).decode("utf-8", "replace")
+
+    def wait_for(self, text: str) -> str:
+        """Wait until `text` has been written; return all that has been."""
+        wait_until(lambda: text in self.text, f"{text!r} in {self.text[-2000:]!r}")
+        return self.text
+
+    def close(self) -> None:
+        """Read to the end; everyone who could write must have ended."""
+        self._reader.join(PATIENCE)
+        self._pipe.close()
+
+
+class Function:
+    """A function that is served, with all that its invoker and its operator see."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, sealed: SealedFile, function_key: bytes
+    ) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process = process
+        self.port = port
+        self.sealed = sealed
+        self.function_key = function_key
+        self.key = FUNCTION_KEY.encode(function_key)
+        self.stdout = Output(process.stdout)
+        self.stderr = Output(process.stderr)
+
+    def connect(self) -> socket.socket:
+        """Return a new connection to the function."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def request(
+        self,
+        target: str = "/",
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        key: str | None = "",
+    ) -> Answer:
+        """Send one request on a connection of its own, with the function's key unless said.
+
+        `target` and the headers go out as they are; `key` None sends none.
+        """
+        with self.connect() as connection:
+            connection.sendall(self.head(target, method, body, headers, key) + (body or b""))
+            return read_answer(connection, method)
+
+    def head(
+        self,
+        target: str = "/",
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        key: str | None = "",
+    ) -> bytes:
+        """Return the bytes of a request up to its body."""
+        lines = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        if key is not None:
+            lines.append(f"X-Function-Key: {key or self.key}")
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        lines += [f"{name}: {value}" for name, value in headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+    def open_trace(self, trace: str) -> str:
+        """Open a sealed trace, as who holds a function key can."""
+        content_key = self.sealed.content_key(self.function_key, time.time())
+        return open_trace(trace, content_key, self.sealed.header.context)
+
+
+def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
+    """Read one answer from a connection."""
+    response = HTTPResponse(connection, method=method)
+    response.begin()
+    answer = Answer(response.status, response.getheaders(), response.read())
+    response.close()
+    return answer
+
+
+def seal_files(
+    files: Mapping[str, str | bytes], function_key: bytes, seed: bytes, preload: Iterable[str] = ()
+) -> SealedFile:
+    """Seal files for one function key, in the name of the author with this seed."""
+    contents = {
+        name: content.encode() if isinstance(content, str) else content
+        for name, content in files.items()
+    }
+    return seal(
+        pack(contents),
+        function="tested",
+        seed=seed,
+        recipients=[Recipient(function_key)],
+        created=1,
+        preload=preload,
+    )
+
+
+@contextmanager
+def serve(
+    files: Mapping[str, str | bytes],
+    *,
+    preload: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+    **settings: str | int,
+) -> Iterator[Function]:
+    """Seal `files` (names in the handler's folder) and serve them as the watchdog would.
+
+    `settings` are those of the runtime, `environ` any other variables.
+    """
+    function_key, seed = os.urandom(32), os.urandom(32)
+    sealed = seal_files(files, function_key, seed, preload)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "function.sealed")
+        path.write_bytes(sealed.serialise())
+        port = free_port()
+        variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        variables |= {
+            "upstream_url": f"http://127.0.0.1:{port}",
+            "seal_author": AUTHOR_PUBLIC.encode(sealed.header.author),
+            "seal_file": str(path),
+            **{name: str(value) for name, value in settings.items()},
+            **(environ or {}),
+        }
+        process = subprocess.Popen(
+            [sys.executable, str(INDEX)],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        function = Function(process, port, sealed, function_key)
+        try:
+            wait_until(lambda: is_ready(function), "the function is ready")
+            yield function
+        finally:
+            end(function)
+
+
+def is_ready(function: Function) -> bool:
+    """Tell whether the function is ready; fail if its process has ended."""
+    if function.process.poll() is not None:
+        raise AssertionError(f"ended with {function.process.returncode}: {function.stderr.text}")
+    try:
+        return function.request(READY, key=None).status == 200
+    except OSError:
+        return False
+
+
+def end(function: Function) -> int:
+    """End the function as the watchdog does, with its standard input; return its status."""
+    process = function.process
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        status = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError("the function did not end with its standard input") from None
+    function.stdout.close()
+    function.stderr.close()
+    return status
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
