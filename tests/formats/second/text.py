@@ -16,13 +16,13 @@ LENGTHS = {
     "fsip1_": 1216,
 }
 
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def base64_decode(text: str) -> bytes | None:
-    if len(text) % 4 == 1 or any(character not in _ALPHABET for character in text):
+    if len(text) % 4 == 1 or any(character not in BASE64 for character in text):
         return None
-    bits = "".join(f"{_ALPHABET.index(character):06b}" for character in text)
+    bits = "".join(f"{BASE64.index(character):06b}" for character in text)
     whole = len(bits) // 8 * 8
     if "1" in bits[whole:]:
         return None
@@ -32,7 +32,7 @@ def base64_decode(text: str) -> bytes | None:
 def base64_encode(data: bytes) -> str:
     bits = "".join(f"{byte:08b}" for byte in data)
     bits += "0" * (-len(bits) % 6)
-    return "".join(_ALPHABET[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6))
+    return "".join(BASE64[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6))
 
 
 def parse_key(prefix: str, text: str) -> bytes:

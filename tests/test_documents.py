@@ -1,0 +1,94 @@
+"""What the documents say, held to the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from faas_sealed.formats import errors
+from faas_sealed.formats.bundle import MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES
+from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.header import GRANT_BYTES, MAX_HEADER_BYTES, MAX_SLOTS
+from faas_sealed.formats.keys import TEXT_FORMS
+from faas_sealed.formats.trace import MAX_TRACE_BYTES
+
+ROOT = Path(__file__).parent.parent
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+CLASSES = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, SealError) and "reason" in vars(value)
+]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the cells of every table row under a heading, up to the next heading."""
+    section = PROTOCOL.partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    lines = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def test_each_http_error_is_in_the_table_with_its_status_and_nothing_else_is() -> None:
+    table = {(int(row[0]), row[1].strip("`")) for row in rows("## Errors") if row[0].isdecimal()}
+    own_status = {
+        (cls.status, cls.reason)
+        for cls in CLASSES
+        if "status" in vars(cls) and cls is not SealError
+    }
+    assert table == own_status
+
+
+def test_each_error_of_a_file_is_in_the_table_and_nothing_else_is() -> None:
+    table = {row[0].strip("`") for row in rows("## Errors") if row[0].startswith("`")}
+    others = {cls.reason for cls in CLASSES if "status" not in vars(cls) and cls is not SealError}
+    assert table == others
+
+
+def test_no_two_errors_share_a_reason() -> None:
+    reasons = [cls.reason for cls in CLASSES]
+    assert sorted(set(reasons)) == sorted(reasons)
+
+
+def test_the_headers_of_an_error_are_in_its_row() -> None:
+    when = {row[1].strip("`"): row[2] for row in rows("## Errors") if row[0].isdecimal()}
+    for cls in CLASSES:
+        for name, _ in cls.headers:
+            assert name in when[cls.reason]
+
+
+def test_each_text_form_is_in_the_table_and_nothing_else_is() -> None:
+    table = {
+        (row[0].strip("`"), int(row[2].replace(",", "")))
+        for row in rows("## Text forms of keys")
+        if row[0].startswith("`")
+    }
+    assert table == {(form.prefix, form.length) for form in TEXT_FORMS}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"one line of JSON, at most {MAX_HEADER_BYTES:,} bytes",
+        f"1 to {MAX_SLOTS} slots",
+        f"{GRANT_BYTES:,} bytes |",
+        f"At most {MAX_ENTRIES:,} files and {MAX_BYTES:,} bytes",
+        f"at most {MAX_NAME_BYTES} bytes in UTF-8",
+        f"The trace is UTF-8, at most {MAX_TRACE_BYTES:,} bytes",
+    ],
+)
+def test_a_limit_is_what_the_protocol_says(sentence: str) -> None:
+    assert sentence in re.sub(r"\s+", " ", PROTOCOL)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")]
+    links = [
+        (document, target)
+        for document in documents
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text("utf-8"))
+        if "://" not in target
+    ]
+    assert links
+    broken = [(str(at), target) for at, target in links if not (at.parent / target).exists()]
+    assert broken == []
