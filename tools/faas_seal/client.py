@@ -87,6 +87,19 @@ class FunctionKey(AuthBase):
         return request
 
 
+def check_address(url: str) -> None:
+    """Raise UsageError unless `url` is the address of an HTTP server."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(
+            f"{url!r} is not an address", hint="https://gateway.example/function/greet is one"
+        )
+
+
 def in_clear(url: str) -> bool:
     """Tell whether a request to `url` crosses a network unencrypted."""
     return urlsplit(url).scheme != "https" and not is_loopback(url)
@@ -131,10 +144,9 @@ def call(
                 stream=True,
                 timeout=(CONNECT_TIMEOUT, None),
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
-            reason = "in time" if isinstance(error, requests.Timeout) else "there"
+        except (requests.ConnectionError, requests.Timeout):
             raise Unreachable(
-                f"nobody answers {reason} at {url}",
+                f"nobody answers at {url}",
                 hint="is the gateway up? faas-seal local-run serves functions on this machine",
             ) from None
         except (requests.RequestException, ValueError) as error:

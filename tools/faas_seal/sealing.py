@@ -112,40 +112,51 @@ def plan(
     return Plan(function, source, folder, file, requirements, preload, read.left_out, state)
 
 
-def write(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
-    """Write sealed folders, then the stack file that points to them, each by renaming.
+def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
+    """Return the stack file with planned functions built from their sealed folders.
 
-    `author` is the author's public key. Returns the stack file as it is now.
+    `author` is the author's public key (32 bytes). Raises StackFileRefused.
     """
-    plans = list(plans)
-    edited = stack
     for item in plans:
-        edited = edited.sealed(
+        stack = stack.sealed(
             item.function.name,
             handler=f"./{SEALED_FOLDER}/{item.function.name}",
             source=item.source,
             author=AUTHOR_PUBLIC.encode(author),
         )
+    return stack
+
+
+def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
+    """Write sealed folders, the stack file that points to them, and the state.
+
+    All is written beside its place before the first of it is moved there.
+    """
+    files: list[tuple[Path, bytes, Path]] = []
     for item in plans:
         if item.file is not None:
             item.folder.mkdir(parents=True, exist_ok=True)
-            _replace(item.folder / REQUIREMENTS, item.requirements, beside=item.folder.parent)
-            _replace(item.folder / SEALED_FILE, item.file.serialise(), beside=item.folder.parent)
-    if edited is not stack:
-        _replace(stack.path, edited.text.encode(), beside=stack.folder)
+            # Not into the sealed folder, which holds nothing but what faas-cli may see.
+            beside = item.folder.parent
+            files.append((item.folder / REQUIREMENTS, item.requirements, beside))
+            files.append((item.folder / SEALED_FILE, item.file.serialise(), beside))
+    if after is not before:
+        path = before.path.resolve()
+        files.append((path, after.text.encode(), path.parent))
+    store = Keystore(before.folder)
     for item in plans:
         if item.file is not None:
-            Keystore(stack.folder).prepare()
-            path = _state_path(stack.folder, item.function.name)
-            _replace(path, item.state, beside=path.parent)
-    return edited
+            store.prepare()
+            path = _state_path(before.folder, item.function.name)
+            files.append((path, item.state, store.folder))
+    _replace(files)
 
 
 def _check_author(function: Function, author: str) -> None:
     named = function.environment.get("seal_author", author)
     if named != author:
         raise WrongSignature(
-            f"{function.name} belongs to the author {named}, and your key is {author}'s",
+            f"{function.name} belongs to the author {named}, whose signing key is not yours",
             hint="give that author's key with --author-key-file, or take it over with --new-author",
         )
 
@@ -189,20 +200,29 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _replace(path: Path, data: bytes, *, beside: Path) -> None:
-    """Put `data` at `path` in one step, with the mode of what was there or of a new file."""
-    path = path.resolve()
+def _replace(files: Iterable[tuple[Path, bytes, Path]]) -> None:
+    """Put contents at paths, by way of temporary files in the folders given last."""
+    staged: list[tuple[Path, Path]] = []
+    try:
+        for path, data, beside in files:
+            file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
+            staged.append((Path(temporary), path))
+            with os.fdopen(file, "wb") as output:
+                output.write(data)
+                os.fchmod(output.fileno(), _mode(path))
+                output.flush()
+                os.fsync(output.fileno())
+        for moved, path in staged:
+            moved.replace(path)
+    finally:
+        for moved, _ in staged:
+            moved.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of the file at `path`, or that of a new one."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
     umask = os.umask(0)
     os.umask(umask)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask
-    file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
-    try:
-        with os.fdopen(file, "wb") as output:
-            output.write(data)
-            os.fchmod(output.fileno(), mode)
-            output.flush()
-            os.fsync(output.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    return 0o666 & ~umask

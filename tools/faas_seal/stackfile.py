@@ -29,7 +29,7 @@ LANGUAGE = "python3-encrypted"
 EXTENSION = "x-faas-seal"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
-_PLAIN_SCALAR = re.compile(r"[A-Za-z_./][\w./-]*")
+_PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+")
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 

@@ -65,7 +65,7 @@ class Commands(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("faas-seal", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="faas-seal", message="%(prog)s %(version)s")
 def cli() -> None:
     """Seal Python functions for OpenFaaS, and call them with a key.

@@ -19,7 +19,7 @@ from rich.console import Console
 from faas_seal import keystore
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, Keystore, parse_key
-from faas_seal.sealing import SEALED_FILE, sealed_folder
+from faas_seal.sealing import SEALED_FILE, SEALED_FOLDER, sealed_folder
 from faas_seal.stackfile import find
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,6 +74,11 @@ def sealed_path(target: str, stack: str | None) -> Path:
     elif path.is_dir():
         path = path / SEALED_FILE
     return path
+
+
+def sealed_files(stack: str | None, others: Iterable[str]) -> list[Path]:
+    """Return the sealed files of the project, and others by path."""
+    return [*project(stack).glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, others)]
 
 
 def read_sealed(path: Path) -> bytes:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TextIO
 
 import click
 from faas_sealed.formats.errors import KeyRefused, MalformedTrace
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.cli.common import key_options, project, stack_option
+from faas_seal.cli.common import key_options, project, sealed_files, stack_option
 from faas_seal.keystore import KeySource, Keystore
-from faas_seal.sealing import SEALED_FILE, SEALED_FOLDER
 from faas_seal.traces import TRACE, Traces
 
 
@@ -27,20 +25,19 @@ from faas_seal.traces import TRACE, Traces
 @stack_option
 @key_options("key", "function key")
 def explain(log: TextIO, files: tuple[str, ...], stack_option: str | None, key: KeySource) -> None:
-    """Open the sealed traces in a log, with the function keys of this project.
+    """Open the sealed traces in a log.
 
     \b
       faas-cli logs greet | faas-seal explain
       faas-seal explain greet.log
 
-    Prints the log with each trace opened below its line. A trace is opened by the sealed
+    Prints the log with each trace opened below its line, by the function keys of this
+    project. A trace is opened by the sealed
     file that wrote it: for one that has been sealed anew since, give the old file with
     --sealed-file. Ends with status 3 if a trace stays closed.
     """
-    folder = project(stack_option)
-    sealed = [*folder.glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, files)]
-    keys = [key.read(FUNCTION_KEY)] if key else Keystore(folder).function_keys()
-    traces = Traces(sealed, keys)
+    keys = [key.read(FUNCTION_KEY)] if key else Keystore(project(stack_option)).function_keys()
+    traces = Traces(sealed_files(stack_option, files), keys)
     closed = 0
     for line in log:
         shown, opened = _open(line.rstrip("\n"), traces)

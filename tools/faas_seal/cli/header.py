@@ -12,12 +12,12 @@ from faas_seal.keystore import KeySource
 @stack_option
 @key_options("key", "function key")
 def header(name: str, stack_option: str | None, key: KeySource) -> None:
-    """Print the header with the function key, for another HTTP client.
+    """Print the header that carries the function key.
 
     \b
       faas-seal header greet | curl -H @- http://127.0.0.1:8080/function/greet
 
-    curl reads it from standard input with -H @-, or from a file that bash makes:
+    For other HTTP clients. curl reads it from standard input, or from what bash makes:
 
     \b
       curl -H @<(faas-seal header greet) http://127.0.0.1:8080/function/greet

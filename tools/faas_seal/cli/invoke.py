@@ -4,7 +4,6 @@ import os
 import re
 import sys
 import warnings
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -12,8 +11,8 @@ import requests
 from faas_sealed.formats.errors import MalformedTrace
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.cli.common import function_key, key_options, sealed_path, stack_option, warn
-from faas_seal.client import FunctionKey, KeyInClear, call, in_clear, problem_in
+from faas_seal.cli.common import function_key, key_options, sealed_files, stack_option, warn
+from faas_seal.client import FunctionKey, KeyInClear, call, check_address, in_clear, problem_in
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource
 from faas_seal.stackfile import StackFile, check_name, find
@@ -77,6 +76,7 @@ def invoke(
             hint="call it without --async",
         )
     name, url = _address(target, path, gateway, stack_option)
+    check_address(url)
     held = _key(key, name, stack_option)
     if in_clear(url):
         warn(f"the key travels unencrypted to {urlsplit(url).hostname}: use https")
@@ -99,8 +99,8 @@ def invoke(
             raise UnexpectedAnswer("the answer ended early") from None
     if problem is not None:
         if problem.trace:
-            sealed = sealed_file or sealed_path(name, stack_option)
-            _show(problem.trace, Path(sealed), held)
+            files = sealed_files(stack_option, (sealed_file,) if sealed_file else ())
+            _show(problem.trace, Traces(files, [held.secret]))
         reference = f" (reference {problem.reference})" if problem.reference else ""
         hint = _HINTS.get(problem.error.reason, "").format(name=name)
         raise problem.error(f"{problem.error.title}{reference}", hint=hint)
@@ -170,13 +170,13 @@ def _print(response: requests.Response) -> None:
         sys.stdout.buffer.flush()
 
 
-def _show(trace: str, sealed: Path, key: FunctionKey) -> None:
+def _show(trace: str, traces: Traces) -> None:
     """Print a sealed trace on standard error, opened if the sealed file is here."""
     try:
-        opened = Traces([sealed] if sealed.exists() else [], [key.secret]).open(trace)
+        opened = traces.open(trace)
     except MalformedTrace:
         opened = None
     if opened is None:
-        warn(f"{sealed} is not the sealed file that this trace comes from")
-        opened = f"{trace}\n" if TRACE.fullmatch(trace) else ""
+        warn("the trace is of a sealed file that is not here: name that with --sealed-file")
+        opened = trace if TRACE.fullmatch(trace) else ""
     click.echo(opened.rstrip("\n"), err=True)

@@ -34,13 +34,14 @@ from faas_seal.traces import ANY_TIME
 def open_(
     target: str, out: str, author: str | None, stack_option: str | None, key: KeySource
 ) -> None:
-    """Decrypt a sealed file back to its source, with the function key.
+    """Decrypt a sealed file back to its source.
 
     \b
       faas-seal open greet --out greet-source
       faas-seal open function.sealed --out source --key-file partner.key
 
-    Without --author, the file must verify with the author that it names.
+    Takes the key in .faas-seal/, or the one given. Without --author, the file must
+    verify with the author that it names.
     """
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

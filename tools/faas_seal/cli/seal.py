@@ -23,7 +23,7 @@ from faas_seal.errors import UsageError
 from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
 from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
-from faas_seal.sealing import Plan, plan, write
+from faas_seal.sealing import Plan, plan, point_to_sealed, write
 from faas_seal.stackfile import LANGUAGE, StackFile, find
 
 
@@ -76,14 +76,18 @@ def seal(
         plan(stack, name, seed, function_key, new_author=new_author)
         for name, (function_key, _) in keys.items()
     ]
+    edited = point_to_sealed(stack, plans, author_public(seed))
     # Nothing is written before every function is known to be in order.
     if seed_is_new:
         path = keystore.add_author(seed)
         warn(f"made your signing key {path}: keep a copy of it", "note")
-    for name, (function_key, is_new) in keys.items():
+    for item in plans:
+        function_key, is_new = keys[item.function.name]
         if is_new:
-            warn(f"made the function key {store.add(name, function_key)}", "note")
-    edited = write(stack, plans, author_public(seed))
+            warn(f"made the function key {store.add(item.function.name, function_key)}", "note")
+            if item.folder.exists():
+                warn(f"whoever called {item.function.name} with another key needs this one now")
+    write(plans, stack, edited)
     for message in _warnings(edited, plans):
         warn(message)
     for item in plans:
