@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
@@ -143,6 +144,8 @@ def _warm_up(settings: Settings) -> None:
         recipients=[Recipient(function_key)],
         created=0,
     )
+    # Warm, the dummy would stay loaded here, and answer in every worker.
+    settings = replace(settings, isolation="request")
     handler = Handler(settings, sealed)
     ours, theirs = socket.socketpair()
     request = (
