@@ -1,0 +1,135 @@
+"""The README's commands, run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
+
+_STACK = """\
+version: 1.0
+provider:
+  name: openfaas
+  gateway: http://127.0.0.1:8080
+functions:
+  greet:
+    lang: python3-encrypted
+    handler: ./greet
+    image: greet:latest
+"""
+
+
+def commands_of(section: str) -> list[str]:
+    text = (CHECKOUT / "README.md").read_text()
+    body = text.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```\n(.*?)```", body, re.DOTALL)
+    return [
+        line.partition("   #")[0].strip() for block in blocks for line in block.splitlines() if line
+    ]
+
+
+class Shell:
+    """A terminal in an empty folder, with signing keys of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(folder / "home"),
+            "LANG": "C.UTF-8",
+        }
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str) -> str:
+        with self.start(command) as process:
+            output, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, f"{command}\n{output}"
+        return output
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    (tmp_path / "home").mkdir()
+    yield Shell(tmp_path)
+
+
+def new_function(shell: Shell, command: str) -> None:
+    """Run `faas-cli new`, or do by hand what it does, where there is no faas-cli."""
+    shutil.copytree(CHECKOUT / "template", shell.folder / "template")
+    if shutil.which("faas-cli"):
+        shell.run(command)
+    else:
+        shutil.copytree(
+            shell.folder / "template/python3-encrypted/function", shell.folder / "greet"
+        )
+        (shell.folder / "stack.yaml").write_text(_STACK)
+
+
+def test_from_nothing_to_curl(shell: Shell) -> None:
+    pull, new, seal, serve, invoke, curl = commands_of("From nothing to curl")
+    assert pull.startswith("faas-cli template pull https://")
+    assert new == "faas-cli new --lang python3-encrypted greet"
+    new_function(shell, new)
+    assert "sealed" in shell.run(seal)
+
+    assert serve.startswith("faas-seal local-run greet")
+    with shell.start(f"exec {serve} --port 0") as server:
+        try:
+            assert server.stdout is not None
+            gateway = next(found[0] for line in server.stdout if (found := address_in(line)))
+            wait_for_gateway(gateway)
+            for command in (invoke, curl):
+                told = command.replace("http://127.0.0.1:8080", gateway)
+                told += f" --gateway {gateway}" if command is invoke else ""
+                assert shell.run(f"{told} 2>/dev/null") == "Hello, Ada!"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=PATIENCE)
+    assert server.returncode == 0
+
+
+def address_in(line: str) -> re.Match[str] | None:
+    return re.search(r"http://127\.0\.0\.1:\d+", line)
+
+
+def wait_for_gateway(gateway: str) -> None:
+    give_up_at = time.monotonic() + PATIENCE
+    ask = ["curl", "-fs", f"{gateway}/healthz"]
+    while subprocess.run(ask, stdout=subprocess.DEVNULL).returncode != 0:
+        assert time.monotonic() < give_up_at, "the gateway does not answer"
+        time.sleep(0.05)
+
+
+def test_the_make_targets_exist() -> None:
+    named = [command for command in commands_of("See it") if command.startswith("make ")]
+    assert len(named) == 2
+    for command in named:
+        subprocess.run(
+            [*command.split(), "--dry-run"], cwd=CHECKOUT, check=True, capture_output=True
+        )
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (CHECKOUT / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (CHECKOUT / link).exists()] == []
