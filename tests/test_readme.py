@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,9 +67,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path) -> Shell:
     (tmp_path / "home").mkdir()
-    yield Shell(tmp_path)
+    return Shell(tmp_path)
 
 
 def new_function(shell: Shell, command: str) -> None:
