@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -58,6 +59,7 @@ class Exchange:
         self._slow = False
         self._request: Request | None = None
         self._call_id = ""
+        self.has_opened = False
         self.keeps_connection = False
 
     def run(self) -> None:
@@ -83,10 +85,15 @@ class Exchange:
         function_key = _take_key(request)
         sealed = self._handler.sealed
         content_key = sealed.content_key(function_key, time.time())
+        self.has_opened = True
         self._log.begin_call(content_key, sealed.header)
-        body = BodyStream(request.pieces())
         program = self._handler.open(content_key)
-        if not program.streams:
+        try:
+            streams = program.streams
+        except Exception as error:  # it does not compile
+            return self._failed(error)
+        body = BodyStream(request.pieces())
+        if not streams:
             body.whole()
         if self._slow:
             self._slow = False
@@ -95,15 +102,22 @@ class Exchange:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise Deadline
-        # The default action of SIGALRM ends this process, in a loop in C too.
+        # The default action of SIGALRM ends this process, in a loop in C too. A handler
+        # may have changed what is done about it.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.setitimer(signal.ITIMER_REAL, left)
         self._station.mark(HANDLING, self._deadline)
+        process = os.getpid()
         try:
             response = self._handler.call(program, request, body)
         except BaseException as error:
             if body.failure is not None:
                 raise body.failure from None
             return self._failed(error)
+        finally:
+            if os.getpid() != process:  # a child that the handler forked has come back
+                os._exit(1)
         if body.failure is not None:
             raise body.failure
         return response
@@ -114,7 +128,7 @@ class Exchange:
 
     def _reply(self, response: Response) -> None:
         request = self._request
-        close = request is None or not request.keep_alive or not request.skip_body()
+        close = request is None or not _can_carry_another(request, response)
         until = self._deadline
         if not isinstance(response.body, bytes):
             until = time.monotonic() + self._settings.stream_timeout
@@ -135,6 +149,15 @@ class Exchange:
     def _ask_for_time(self) -> None:
         self._slow = True
         self._station.ask(Verb.SLOW)
+
+
+def _can_carry_another(request: Request, response: Response) -> bool:
+    """Tell whether the connection is fit for another request after this response."""
+    if not request.keep_alive:
+        return False
+    if isinstance(response.body, bytes):
+        return request.skip_body()
+    return request.body_read  # the body may be what the reply is produced from
 
 
 def _answer_without_key(request: Request) -> Response | None:

@@ -8,12 +8,9 @@ the reading is ours.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import select
 import socket
-import struct
-import termios
 import time
 from collections.abc import Callable, Iterator
 
@@ -28,11 +25,14 @@ from faas_sealed.formats.errors import (
     SealError,
     SlowRequest,
 )
+from faas_sealed.runtime.system import unread
 
 MAX_HEAD = 64 * 2**10
 MAX_CHUNK_LINE = 256
 PIECE = 64 * 2**10
 
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_ENCODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*(.*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LIMIT = 2**62
@@ -63,20 +63,6 @@ class Wire:
         """From now on wait until `deadline`, and tell nobody."""
         self.deadline = deadline
         self._on_wait = None
-
-    def available(self) -> int:
-        """Return how many bytes lie unread in the socket (ioctl SIOCINQ, see tcp(7))."""
-        count: int = struct.unpack("i", fcntl.ioctl(self.socket, termios.FIONREAD, b"\0" * 4))[0]
-        return count
-
-    def glance(self, size: int = MAX_HEAD) -> bytes:
-        """Return at most `size` bytes that lie there, without taking them or waiting."""
-        try:
-            return self.socket.recv(size, _PEEK | _DONTWAIT)
-        except BlockingIOError:
-            return b""
-        except OSError:
-            raise Disconnected from None
 
     def peek(self) -> bytes:
         """Return bytes without taking them; wait until there is one."""
@@ -127,18 +113,27 @@ class Request:
         self._max_body = max_body
         head = _read_head(wire)
         parser = HTTPRequestParser(_ADJUSTMENTS)
-        parser.received(head)
-        if parser.error is not None or parser.empty or parser.version not in ("1.0", "1.1"):
+        try:
+            parser.received(head)
+        except ValueError:  # a number with thousands of digits, brackets in the URI
+            raise MalformedRequest from None
+        if parser.error is not None or parser.version not in ("1.0", "1.1"):
             raise MalformedRequest
         self.method: str = parser.command
-        self.path: str = parser.path
+        self.path: str = parser.path or "/"
         self.query: str = parser.query
         self.version: str = parser.version
         self.headers: dict[str, str] = parser.headers
-        self.keep_alive = self.version == "1.1" and not parser.connection_close
-        # Two framings of one body are how requests are smuggled (RFC 9112, section 6.3).
-        if "TRANSFER_ENCODING" in self.headers or (
-            parser.chunked and "CONTENT_LENGTH" in self.headers
+        options = self.headers.get("CONNECTION", "").lower().replace(" ", "").split(",")
+        self.keep_alive = self.version == "1.1" and "close" not in options
+        # What two programs could frame differently is how requests are smuggled
+        # (RFC 9112, sections 5.2, 6.1 and 6.3).
+        encodings = [encoding.lower() for encoding in _ENCODING.findall(head)]
+        if (
+            _FOLDED.search(head)
+            or encodings not in ([], [b"chunked"])
+            or "TRANSFER_ENCODING" in self.headers
+            or (parser.chunked and "CONTENT_LENGTH" in self.headers)
         ):
             raise MalformedRequest
         self._decoder = parser.body_rcv
@@ -161,7 +156,7 @@ class Request:
         if self._length > self._max_body:
             raise BodyTooLarge
         self._begun = True
-        if self._expects_continue and not self._wire.available():
+        if self._expects_continue and not unread(self._wire.socket):
             self._wire.socket.sendall(_CONTINUE)
         decoder.buf = decoded = _Decoded()
         while not decoder.completed:
@@ -190,8 +185,8 @@ class Request:
 
     def _lies_whole(self) -> bool:
         if isinstance(self._decoder, ChunkedReceiver):
-            return _end_of_chunks(self._wire.glance(), 0) is not None
-        return self._wire.available() >= self._length
+            return _end_of_chunks(_glance(self._wire.socket), 0) is not None
+        return unread(self._wire.socket) >= self._length
 
 
 class _Decoded:
@@ -215,39 +210,47 @@ class _Decoded:
 
 def _read_head(wire: Wire) -> bytes:
     head = b""
-    while True:
+    blank = 0
+    while blank + len(head) <= MAX_HEAD:
         seen = wire.peek()
         if not head:
             # A blank line before the request line is to be ignored (RFC 9112, section 2.2).
-            blank = len(seen) - len(seen.lstrip(b"\r\n"))
-            if blank:
-                wire.take_exactly(blank)
+            before = len(seen) - len(seen.lstrip(b"\r\n"))
+            if before:
+                blank += len(wire.take_exactly(before))
                 continue
         start = max(0, len(head) - 3)
         end = (head + seen).find(b"\r\n\r\n", start)
         if end >= 0:
-            taken = wire.take_exactly(end + 4 - len(head))
-            return head + taken
+            return head + wire.take_exactly(end + 4 - len(head))
         head += wire.take_exactly(len(seen))
-        if len(head) > MAX_HEAD:
-            raise MalformedRequest
+    raise MalformedRequest
 
 
-def lies_whole(wire: Wire) -> bool:
-    """Tell whether a whole request lies in the socket, without taking any of it.
+def lies_whole(sock: socket.socket) -> bool:
+    """Tell whether a whole request lies in a socket, without taking any of it.
 
     A request that is not, or cannot be judged by a look at its first 64 KiB, is left
     to a worker that holds nothing yet.
     """
-    seen = wire.glance()
-    end = seen.find(b"\r\n\r\n")
+    seen = _glance(sock)
+    begin = len(seen) - len(seen.lstrip(b"\r\n"))
+    end = seen.find(b"\r\n\r\n", begin)
     if end < 0:
         return False
-    head = seen[:end].lower()
+    head = seen[begin:end].lower()
     if b"\r\ntransfer-encoding:" in head:
         return _end_of_chunks(seen, end + 4) is not None
     length = re.search(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r\n|$)", head)
-    return end + 4 + (int(length[1]) if length else 0) <= wire.available()
+    return end + 4 + (int(length[1]) if length else 0) <= unread(sock)
+
+
+def _glance(sock: socket.socket) -> bytes:
+    """Return what lies in a socket, at most 64 KiB, without taking it or waiting."""
+    try:
+        return sock.recv(MAX_HEAD, _PEEK | _DONTWAIT)
+    except OSError:
+        return b""
 
 
 def _end_of_chunks(data: bytes, at: int) -> int | None:
