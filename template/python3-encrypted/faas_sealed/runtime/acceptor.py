@@ -7,14 +7,12 @@ parked again, answered or shut; and no byte of a request ever comes into this pr
 
 from __future__ import annotations
 
-import fcntl
 import os
+import resource
 import select
 import signal
 import socket
 import stat
-import struct
-import termios
 import time
 import uuid
 from collections import deque
@@ -28,15 +26,15 @@ from faas_sealed.runtime.channel import Verb
 from faas_sealed.runtime.pool import Pool, Worker
 from faas_sealed.runtime.responses import problem_response
 from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import reap_children
+from faas_sealed.runtime.system import discard, reap_children, unread
 from faas_sealed.runtime.table import FREE, REPLYING
 
 # How long a peer has to close after the last reply. A plain close would reset the
 # connection while the peer still sends, and the reply would be lost.
 CLOSING_SECONDS = 1.0
-# A worker that finishes looks whether anyone waits; this is for the instant between.
-RESCAN_SECONDS = 0.005
 TICK_SECONDS = 0.5
+# For all that is not a connection or a worker, of which each takes up to three.
+OTHER_DESCRIPTORS = 32
 
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 
@@ -52,11 +50,6 @@ class Connection:
     give_up_at: float = 0.0
     parked: bool = True
 
-    def unread(self) -> int:
-        """Return how many bytes wait to be read (ioctl SIOCINQ, see tcp(7))."""
-        count: int = struct.unpack("i", fcntl.ioctl(self.socket, termios.FIONREAD, b"\0" * 4))[0]
-        return count
-
 
 class Acceptor:
     """Serves on a listening socket until it is told to end."""
@@ -69,6 +62,8 @@ class Acceptor:
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._connections: dict[int, Connection] = {}
         self._last_number = 0
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most_connections = max(1, descriptors - 3 * pool.most_workers - OTHER_DESCRIPTORS)
         self._waiting: deque[Connection] = deque()
         self._closing: deque[Connection] = deque()
         self._end_by: float | None = None
@@ -77,22 +72,21 @@ class Acceptor:
         """Serve until the end of standard input or, where that is no pipe, SIGTERM."""
         self._watch_signals()
         self._listener.setblocking(False)
-        self.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept())
+        self._watch_listener()
         self._pool.start(self)
         next_tick = 0.0
         while not self._finished():
-            timeout = RESCAN_SECONDS if self._waiting else TICK_SECONDS
-            for fd, events in self._epoll.poll(timeout):
-                callback = self._callbacks.get(fd)
-                if callback is not None:
-                    callback(events)
+            self._take_events()
             self._serve_waiting()
-            self._pool.replenish(len(self._waiting))
+            needing_fresh = sum(connection.needs_fresh_worker for connection in self._waiting)
+            self._pool.replenish(len(self._waiting), needing_fresh)
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + TICK_SECONDS
                 self._tick(now)
         signal.set_wakeup_fd(-1)
+        for connection in list(self._connections.values()):
+            self._drop(connection)
         self._pool.end()
 
     # Descriptors.
@@ -104,6 +98,14 @@ class Acceptor:
     def unwatch(self, fd: int) -> None:
         if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)
+
+    def _take_events(self) -> None:
+        ready = self._epoll.poll(TICK_SECONDS)
+        for callback, fd, events in [(self._callbacks.get(fd), fd, events) for fd, events in ready]:
+            # One callback may close what another event is about, and a new connection
+            # may have got its descriptor.
+            if callback is not None and callback is self._callbacks.get(fd):
+                callback(events)
 
     # Signals, and the end.
 
@@ -141,48 +143,45 @@ class Acceptor:
             self._listener.close()
             self._end_by = time.monotonic() + self._settings.exec_timeout
             for connection in list(self._connections.values()):
-                if connection.parked and not connection.unread():
-                    self._drop(connection)
+                if connection.parked:
+                    self._park(connection)
+            self._pool.ask_back()
 
     def _finished(self) -> bool:
         if self._end_by is None:
             return False
-        pending = (
-            self._waiting
-            or self._closing
-            or any(connection.parked for connection in self._connections.values())
-            or not all(map(self._pool.is_idle, self._pool.workers))
-        )
-        if not pending:
-            return True
-        return time.monotonic() >= self._end_by
+        return not self._connections or time.monotonic() >= self._end_by
 
     # Connections.
 
+    def _watch_listener(self) -> None:
+        self.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept())
+
     def _accept(self) -> None:
-        while True:
+        while len(self._connections) < self._most_connections:
             try:
-                accepted, _address = self._listener.accept()
+                accepted, _ = self._listener.accept()
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except BlockingIOError:
                 return
-            except OSError:  # out of descriptors: those in the backlog wait
+            except OSError:  # the kernel is short of something: those in the backlog wait
                 time.sleep(0.01)
                 return
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._last_number = self._last_number % (2**32 - 1) + 1
             connection = Connection(accepted, self._last_number)
             self._connections[connection.number] = connection
             self.watch(accepted.fileno(), _READABLE, partial(self._on_readable, connection))
+        self.unwatch(self._listener.fileno())  # until one is dropped
 
     def _park(self, connection: Connection) -> None:
-        if self._end_by is not None and not connection.unread():
+        if self._end_by is not None and not unread(connection.socket):
             self._drop(connection)
         else:
             connection.parked = True
             self._epoll.modify(connection.socket.fileno(), _READABLE)
 
     def _on_readable(self, connection: Connection, _: int) -> None:
-        if not connection.unread():
+        if not unread(connection.socket):  # the peer has closed
             self._drop(connection)
             return
         connection.parked = False
@@ -197,33 +196,24 @@ class Acceptor:
             return
         connection.give_up_at = time.monotonic() + self._settings.read_timeout
         self._waiting.append(connection)
-        self._pool.table.set_waiting(len(self._waiting))
 
     def _hand_over(self, connection: Connection) -> bool:
-        worker = self._pool.find_idle(fresh=connection.needs_fresh_worker)
+        worker = self._pool.find_free(fresh=connection.needs_fresh_worker)
         if worker is None:
             return False
-        worker.hold(connection.number)
+        try:
+            worker.serve(connection.number, connection.readable_since, connection.socket.fileno())
+        except OSError:
+            return False
         connection.needs_fresh_worker = False
-        # If it has just ended, its pidfd tells, and the connection comes back.
-        worker.tell(
-            Verb.SERVE,
-            connection.number,
-            connection.readable_since,
-            [connection.socket.fileno()],
-        )
         return True
 
     def _serve_waiting(self) -> None:
-        if not self._waiting:
-            return
         for connection in list(self._waiting):
-            if not self._hand_over(connection):
-                if not connection.needs_fresh_worker:
-                    break
-                continue
-            self._waiting.remove(connection)
-        self._pool.table.set_waiting(len(self._waiting))
+            if self._pool.find_free(fresh=False) is None:
+                return
+            if self._hand_over(connection):
+                self._waiting.remove(connection)
 
     def _refuse(self, connection: Connection, error: type[SealError]) -> None:
         """Answer a connection whose request no worker will answer any more."""
@@ -239,16 +229,22 @@ class Acceptor:
         connection.give_up_at = time.monotonic() + CLOSING_SECONDS
         self._closing.append(connection)
         fd = connection.socket.fileno()
-        self._callbacks[fd] = lambda _: self._drop(connection)
-        self._epoll.modify(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+        self._callbacks[fd] = lambda _: self._discard(connection)
+        self._epoll.modify(fd, select.EPOLLIN | select.EPOLLRDHUP)
+
+    def _discard(self, connection: Connection) -> None:
+        """Let a peer that still sends finish, and come to read its reply."""
+        if not discard(connection.socket):
+            self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
-        if self._connections.pop(connection.number, None) is None:
-            return
+        del self._connections[connection.number]
         with suppress(ValueError):
             self._closing.remove(connection)
         self.unwatch(connection.socket.fileno())
         connection.socket.close()
+        if self._end_by is None and self._listener.fileno() not in self._callbacks:
+            self._watch_listener()
 
     # Workers.
 
@@ -263,21 +259,16 @@ class Acceptor:
                 self.unwatch(worker.channel.fileno())
                 return
             verb, number, _, _ = message
-            self._on_verb(worker, verb, number)
+            self._on_verb(worker, verb, self._connections[number])
 
-    def _on_verb(self, worker: Worker, verb: Verb, number: int) -> None:
+    def _on_verb(self, worker: Worker, verb: Verb, connection: Connection) -> None:
         if verb is Verb.SLOW:
-            allowed = self._pool.slow_count() < self._settings.readers
-            worker.slow = allowed
-            worker.tell(Verb.GO if allowed else Verb.REFUSE, number)
+            worker.tell(Verb.GO if self._pool.may_read(worker) else Verb.REFUSE)
             return
         if verb is Verb.WHOLE:
-            self._pool.ask_room(worker, number)
+            self._pool.ask_room(worker)
             return
-        worker.release(number)
-        connection = self._connections.get(number)
-        if connection is None:
-            return
+        self._pool.release(worker)
         if verb is Verb.IDLE:
             self._park(connection)
         elif verb is Verb.UNREAD:
@@ -287,28 +278,22 @@ class Acceptor:
             self._close(connection)
 
     def on_end(self, worker: Worker) -> None:
-        """Settle a dead worker's connections by what it was doing with them."""
+        """Settle a dead worker's connection by what it was doing with it."""
         self.on_message(worker)
         state, number, until = self._pool.table.read(worker.row)
-        self._pool.remove(worker)
-        for held in worker.held:
-            connection = self._connections.get(held)
-            if connection is None:
-                continue
-            if held != number or state == FREE:
-                self._park(connection)
-            elif state == REPLYING:
-                with suppress(OSError):
-                    connection.socket.shutdown(socket.SHUT_RDWR)
-                self._drop(connection)
-            else:
-                overdue = time.monotonic_ns() >= until
-                self._refuse(connection, Deadline if overdue else WorkerDied)
-
-    def on_unborn(self, worker: Worker) -> None:
-        """Take back the connections of a worker that will never be forked."""
-        for number in worker.held:
-            self._dispatch(self._connections[number])
+        self._pool.bury(worker)
+        if not worker.held:
+            return
+        connection = self._connections[worker.held]
+        if connection.number != number or state == FREE:
+            self._park(connection)
+        elif state == REPLYING:
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+            self._drop(connection)
+        else:
+            overdue = time.monotonic_ns() >= until
+            self._refuse(connection, Deadline if overdue else WorkerDied)
 
     # Time.
 
@@ -318,7 +303,6 @@ class Acceptor:
         while self._waiting and self._waiting[0].give_up_at <= now:
             ready = self._pool.ready
             self._refuse(self._waiting.popleft(), Busy if ready else NotReady)
-        self._pool.table.set_waiting(len(self._waiting))
         self._pool.refuse_those_without_room(now)
         self._pool.kill_overdue()
         self._pool.restart_zygote_if_due(now)

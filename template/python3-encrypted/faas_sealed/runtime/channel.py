@@ -18,21 +18,24 @@ _DESCRIPTOR_BYTES = array.array("i").itemsize
 
 
 class Verb(enum.IntEnum):
-    # acceptor → zygote: `number` is the worker's row; with the worker's end of its channel
-    FORK = 1
+    # acceptor → zygote
+    FORK = 1  # `number` is the worker's row; with the worker's end of its channel
+    REAP = 2  # `value` is the process id of a worker that has ended
     # zygote → acceptor
-    READY = 2
-    FORKED = 3  # `number` is the row, `value` the process id; with its pidfd
+    READY = 3
+    FORKED = 4  # `number` is the row, `value` the process id; with its pidfd
+    UNFORKED = 5  # `number` is the row: the kernel gave no process
     # acceptor → worker: `number` is the connection
-    SERVE = 4  # `value` is when it became readable; with the connection
-    GO = 5  # the slow request may be handled now
-    REFUSE = 6  # nobody had room for it: answer that the function is busy
+    SERVE = 6  # `value` is when it became readable; with the connection
+    YIELD = 7  # hand back what you hold, as soon as nothing of it is under way
+    GO = 8  # the slow request may be read, or handled, now
+    REFUSE = 9  # nobody has room for it: answer that the function is busy
     # worker → acceptor: `number` is the connection
-    IDLE = 7  # yours again, nothing is pending in it
-    UNREAD = 8  # yours again, unread: only a fresh worker may wait for the rest
-    CLOSE = 9  # the last reply is sent: close when the peer has
-    SLOW = 10  # the request is not whole yet: count me as a reader
-    WHOLE = 11  # the slow request is whole: may I handle it?
+    IDLE = 10  # yours again, nothing of it is under way
+    UNREAD = 11  # yours again, unread: only a fresh worker may wait for the rest
+    CLOSE = 12  # the last reply is sent: close when the peer has
+    SLOW = 13  # the request is not whole yet: count me as a reader
+    WHOLE = 14  # the slow request is whole: may I handle it?
 
 
 class Channel:

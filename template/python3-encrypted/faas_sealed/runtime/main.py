@@ -14,7 +14,7 @@ from faas_sealed.formats.errors import FunctionExpired, SealError
 from faas_sealed.formats.file import verify
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import adopt_orphans, forbid_dumps
+from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 
 
 def main() -> NoReturn:
@@ -37,6 +37,7 @@ def _run_acceptor(settings: Settings) -> None:
     from faas_sealed.runtime.acceptor import Acceptor, listen
     from faas_sealed.runtime.pool import Pool
 
+    name_process("faas-acceptor")
     forbid_dumps()
     adopt_orphans()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -7,16 +7,16 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from select import EPOLLIN
 from typing import Protocol
 
 from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import has_ended, kill_group
+from faas_sealed.runtime.system import has_ended, kill_children, kill_group, reap_children
 from faas_sealed.runtime.table import FREE, HANDLING, REPLYING, Table
 
 # Fresh workers that wait forked. With one process a request there is always a next
@@ -39,38 +39,54 @@ class Loop(Protocol):
 
     def on_end(self, worker: Worker) -> None: ...
 
-    def on_unborn(self, worker: Worker) -> None: ...
-
 
 @dataclass(eq=False)
 class Worker:
-    """One worker: its row in the table, our end of its channel, what it holds."""
+    """One worker: its row in the table, our end of its channel, the connection it holds.
+
+    It holds one connection at most, and is given one only when it holds none. So it
+    never has two to choose from, and none waits in its channel while it handles another.
+    """
 
     row: int
     channel: Channel
-    pid: int = 0
+    parent: Channel
+    pid: int = 0  # until it is forked
     pidfd: int = -1
-    fresh: bool = True
+    held: int = 0
+    used: bool = False
     slow: bool = False
+    yielding: bool = False
     retired: bool = False
-    held: set[int] = field(default_factory=set)
 
-    def hold(self, number: int) -> None:
-        self.fresh = False
-        self.held.add(number)
+    @property
+    def free(self) -> bool:
+        return self.pid != 0 and not self.held and not self.retired
 
-    def release(self, number: int) -> None:
-        self.slow = False
-        self.held.discard(number)
+    @property
+    def fresh(self) -> bool:
+        """Forked or being forked, and nothing has been in it yet."""
+        return not self.used and not self.retired
 
-    def tell(
-        self, verb: Verb, number: int, value: int = 0, descriptors: Sequence[int] = ()
-    ) -> None:
+    def serve(self, number: int, readable_since: int, descriptor: int) -> None:
+        """Give it a connection; raises OSError if it has just ended."""
+        self.channel.send(Verb.SERVE, number, readable_since, [descriptor])
+        self.held = number
+        self.used = True
+
+    def tell(self, verb: Verb) -> None:
         with suppress(OSError):  # it has just ended, and its pidfd tells
-            self.channel.send(verb, number, value, descriptors)
+            self.channel.send(verb, self.held)
 
-    def has_ended(self) -> bool:
-        return has_ended(self.pidfd)
+    def ask_back(self) -> None:
+        if self.held and not self.yielding:
+            self.yielding = True
+            self.tell(Verb.YIELD)
+
+    def retire(self) -> None:
+        """Let it go: it ends, as nothing more can come from us."""
+        self.retired = True
+        self.channel.socket.shutdown(socket.SHUT_WR)
 
 
 class Pool:
@@ -85,11 +101,11 @@ class Pool:
         self._settings = settings
         self._sealed_file = sealed_file
         self._spares = min(SPARES[settings.isolation], settings.workers)
-        rows = settings.workers + settings.readers
-        self.table = Table.create(rows)
-        self._free_rows = list(range(rows))
+        self.most_workers = settings.workers + settings.readers
+        self.table = Table.create(self.most_workers)
+        self._free_rows = list(range(self.most_workers))
         self.workers: list[Worker] = []
-        self._without_room: list[tuple[Worker, int, float]] = []
+        self._without_room: list[tuple[Worker, float]] = []
         self.ready = False
         self._control: Channel | None = None
         self._zygote_since = 0.0
@@ -101,28 +117,39 @@ class Pool:
     def start(self, loop: Loop) -> None:
         """Start the zygote; from now on `loop` is told what happens."""
         self._loop = loop
-        self._launch_zygote()
+        self._start_zygote()
 
-    def _launch_zygote(self) -> None:
-        ours, theirs = Channel.pair()
-        inherited = (theirs.fileno(), self.table.fd, self._sealed_file)
-        for fd in inherited:
-            os.set_inheritable(fd, True)
-        # By exec, never by fork: a fork would hold copies of every connection.
-        os.posix_spawn(
-            sys.executable,
-            [sys.executable, *sys.orig_argv[1:], "zygote", *map(str, inherited)],
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
-            setpgroup=0,
-        )
-        for fd in inherited:
-            os.set_inheritable(fd, False)
-        theirs.close()
-        self._control = ours
+    def _start_zygote(self) -> None:
         self._zygote_since = time.monotonic()
         self._restart_at = None
+        ours, theirs = Channel.pair()
+        try:
+            self._spawn_zygote(theirs)
+        except OSError as error:
+            ours.close()
+            self._start_zygote_later(f"the zygote cannot be started: {error.strerror}")
+            return
+        finally:
+            theirs.close()
+        self._control = ours
         self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._on_zygote())
+
+    def _spawn_zygote(self, control: Channel) -> None:
+        inherited = (control.fileno(), self.table.fd, self._sealed_file)
+        for fd in inherited:
+            os.set_inheritable(fd, True)
+        try:
+            # By exec, never by fork: a fork would hold copies of every connection.
+            os.posix_spawn(
+                sys.executable,
+                [sys.executable, *sys.orig_argv[1:], "zygote", *map(str, inherited)],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+                setpgroup=0,
+            )
+        finally:
+            for fd in inherited:
+                os.set_inheritable(fd, False)
 
     def _on_zygote(self) -> None:
         while self._control is not None:
@@ -131,66 +158,108 @@ class Pool:
             except BlockingIOError:
                 return
             if message is None:
-                self._lose_zygote()
+                self._lose_zygote(self._control)
                 return
             verb, row, pid, descriptors = message
             if verb is Verb.READY:
                 self.ready = True
-            elif verb is Verb.FORKED:
-                self._on_forked(row, pid, descriptors[0])
+                continue
+            worker = next(worker for worker in self.workers if worker.row == row)
+            if verb is Verb.FORKED:
+                self._on_forked(worker, pid, descriptors[0])
+            else:
+                self.remove(worker)
 
-    def _on_forked(self, row: int, pid: int, pidfd: int) -> None:
-        worker = next(w for w in self.workers if w.row == row)
+    def _on_forked(self, worker: Worker, pid: int, pidfd: int) -> None:
         worker.pid, worker.pidfd = pid, pidfd
         self._loop.watch(pidfd, EPOLLIN, lambda _: self._loop.on_end(worker))
 
-    def _lose_zygote(self) -> None:
-        if self._control is None:
-            return
-        self._loop.unwatch(self._control.fileno())
-        self._control.close()
+    def _lose_zygote(self, control: Channel) -> None:
+        self._loop.unwatch(control.fileno())
+        control.close()
         self._control = None
         self.ready = False
-        now = time.monotonic()
-        if now - self._zygote_since > BACK_OFF_SECONDS[1]:
-            self._back_off = BACK_OFF_SECONDS[0]
-        say(f"the zygote has ended; starting it again in {self._back_off:g} s")
-        self._restart_at = now + self._back_off
-        self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
         for worker in [worker for worker in self.workers if not worker.pid]:
             self.remove(worker)
-            self._loop.on_unborn(worker)
+        self._start_zygote_later("the zygote has ended")
+
+    def _start_zygote_later(self, reason: str) -> None:
+        if time.monotonic() - self._zygote_since > BACK_OFF_SECONDS[1]:
+            self._back_off = BACK_OFF_SECONDS[0]
+        say(f"{reason}; starting it again in {self._back_off:g} s")
+        self._restart_at = time.monotonic() + self._back_off
+        self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
 
     def restart_zygote_if_due(self, now: float) -> None:
         if self._restart_at is not None and now >= self._restart_at:
-            self._launch_zygote()
+            self._start_zygote()
 
     # Workers.
 
-    def replenish(self, wanted: int) -> None:
-        """Fork so many that the spares and `wanted` more are there, within the bounds."""
+    def find_free(self, *, fresh: bool) -> Worker | None:
+        """Return a worker that can take a connection: if it may be, a used one."""
+        found: Worker | None = None
+        for worker in self.workers:
+            if worker.free:
+                if not worker.used:
+                    found = found or worker
+                elif not fresh:
+                    return worker
+        return found
+
+    def release(self, worker: Worker) -> None:
+        """Take note that a worker has handed its connection back."""
+        worker.held = 0
+        worker.slow = False
+        worker.yielding = False
+        # It is about to end.
+        worker.retired |= self._settings.isolation == "request"
+
+    def ask_back(self) -> None:
+        """Ask for the connection of every worker that keeps one in case more comes."""
+        for worker in self.workers:
+            worker.ask_back()
+
+    def replenish(self, waiting: int, needing_fresh: int) -> None:
+        """Fork so many that there is a fresh worker for all who wait, and the spares.
+
+        `needing_fresh` of those who wait cannot be served by a used worker.
+        """
         self._give_room()
+        if waiting or self._without_room:
+            self.ask_back()
         if self._control is None or not self.ready:
             return
         fresh = sum(worker.fresh for worker in self.workers)
-        room = self._settings.workers - self._counted()
-        for _ in range(min(self._spares + wanted - fresh, room, len(self._free_rows))):
+        for _ in range(needing_fresh - fresh - self._room()):
+            self._retire_one(used=True)
+        wanted = min(self._spares + waiting - fresh, self._room(), len(self._free_rows))
+        for _ in range(wanted):
             self._fork(self._control)
 
     def _fork(self, control: Channel) -> None:
         ours, theirs = Channel.pair()
-        worker = Worker(self._free_rows.pop(), ours)
+        worker = Worker(self._free_rows.pop(), ours, control)
         self.table.write(worker.row, FREE, 0, 0)
+        self.workers.append(worker)
+        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
         try:
             control.send(Verb.FORK, worker.row, descriptors=[theirs.fileno()])
         except OSError:  # the zygote has just ended
-            self._free_rows.append(worker.row)
-            ours.close()
-            return
+            self.remove(worker)
         finally:
             theirs.close()
-        self.workers.append(worker)
-        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
+
+    def bury(self, worker: Worker) -> None:
+        """Kill what an ended worker has started, let its parent reap it, forget it.
+
+        Until it is reaped its process id cannot be given to another.
+        """
+        if worker.parent is self._control:
+            kill_group(worker.pid)
+            with suppress(OSError):
+                worker.parent.send(Verb.REAP, value=worker.pid)
+        self.remove(worker)
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -202,63 +271,43 @@ class Pool:
             os.close(worker.pidfd)
         self._free_rows.append(worker.row)
 
-    def is_idle(self, worker: Worker) -> bool:
-        """Tell whether a worker waits, and has taken all that it was given."""
-        state, number, _ = self.table.read(worker.row)
-        return state == FREE and (not worker.held or worker.held == {number})
-
-    def find_idle(self, *, fresh: bool) -> Worker | None:
-        """Return a worker that can take a connection.
-
-        At best one that has just served and holds no connection, else a fresh one; one
-        that holds an idle connection last, as that may speak at any time.
-        """
-        best: Worker | None = None
+    def _retire_one(self, *, used: bool) -> bool:
         for worker in self.workers:
-            if worker.retired or not self.is_idle(worker):
-                continue
-            if worker.fresh:
-                best = worker if best is None or best.held else best
-            elif not fresh and self._settings.isolation != "request":
-                if not worker.held:
-                    return worker
-                best = best or worker
-        return best
+            if worker.free and worker.used == used:
+                worker.retire()
+                return True
+        return False
+
+    def _room(self) -> int:
+        """Return how many more workers may handle or wait for something to handle."""
+        counted = sum(not (worker.slow or worker.retired) for worker in self.workers)
+        return self._settings.workers - counted
 
     # Slow requests.
 
-    def slow_count(self) -> int:
-        return sum(worker.slow for worker in self.workers)
+    def may_read(self, worker: Worker) -> bool:
+        """Count a worker as a reader, if there may be one more."""
+        worker.slow = sum(worker.slow for worker in self.workers) < self._settings.readers
+        return worker.slow
 
-    def _counted(self) -> int:
-        """Return how many workers handle or can be given something to handle."""
-        return sum(not (worker.slow or worker.retired) for worker in self.workers)
-
-    def ask_room(self, worker: Worker, number: int) -> None:
-        give_up_at = time.monotonic() + self._settings.read_timeout
-        self._without_room.append((worker, number, give_up_at))
-        self._give_room()
+    def ask_room(self, worker: Worker) -> None:
+        """Let a worker handle its slow request once there is room for it."""
+        self._without_room.append((worker, time.monotonic() + self._settings.read_timeout))
 
     def _give_room(self) -> None:
         while self._without_room:
-            if self._counted() >= self._settings.workers:
-                idle = self.find_idle(fresh=True) or self.find_idle(fresh=False)
-                if idle is None:
-                    return
-                self._retire(idle)
-            worker, number, _ = self._without_room.pop(0)
+            if self._room() <= 0 and not (
+                self._retire_one(used=False) or self._retire_one(used=True)
+            ):
+                return
+            worker, _ = self._without_room.pop(0)
             worker.slow = False
-            worker.tell(Verb.GO, number)
-
-    def _retire(self, worker: Worker) -> None:
-        """Let an idle worker go: it ends when nothing more can come from us."""
-        worker.retired = True
-        worker.channel.socket.shutdown(socket.SHUT_WR)
+            worker.tell(Verb.GO)
 
     def refuse_those_without_room(self, now: float) -> None:
-        for entry in [entry for entry in self._without_room if entry[2] <= now]:
-            self._without_room.remove(entry)
-            entry[0].tell(Verb.REFUSE, entry[1])
+        while self._without_room and self._without_room[0][1] <= now:
+            worker, _ = self._without_room.pop(0)
+            worker.tell(Verb.REFUSE)
 
     # The end of workers.
 
@@ -267,25 +316,20 @@ class Pool:
         now = time.monotonic_ns()
         for worker in self.workers:
             state, _, until = self.table.read(worker.row)
-            if state in (HANDLING, REPLYING) and until + GRACE_NANOSECONDS < now:
-                self._kill(worker)
-
-    def _kill(self, worker: Worker) -> None:
-        if worker.pidfd >= 0 and not worker.has_ended():
-            kill_group(worker.pid)
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+            overdue = state in (HANDLING, REPLYING) and until + GRACE_NANOSECONDS < now
+            if overdue and worker.pidfd >= 0 and not has_ended(worker.pidfd):
+                kill_group(worker.pid)
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
 
     def end(self) -> None:
-        """End the zygote and every worker; those that do not end by themselves are killed."""
+        """End the zygote, the workers and what they have left behind; wait for all of it."""
         for worker in self.workers:
             worker.channel.close()
         if self._control is not None:
             self._control.close()
         give_up_at = time.monotonic() + END_SECONDS
-        while time.monotonic() < give_up_at:
-            if all(worker.has_ended() for worker in self.workers if worker.pidfd >= 0):
-                return
+        while reap_children():
+            if time.monotonic() >= give_up_at:
+                kill_children()
             time.sleep(0.005)
-        for worker in self.workers:
-            self._kill(worker)

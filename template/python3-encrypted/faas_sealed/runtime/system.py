@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import resource
 import select
 import signal
+import socket
+import struct
+import termios
 from contextlib import suppress
+from pathlib import Path
 
 _PR_SET_DUMPABLE = 4
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,31 +36,42 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def _prctl(option: int, value: int) -> None:
+def name_process(name: str) -> None:
+    """Set what `ps` and `top` show as this process's command (at most 15 bytes)."""
+    _prctl(_PR_SET_NAME, name.encode())
+
+
+def _prctl(option: int, value: int | bytes) -> None:
     if _libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option} failed")
 
 
-def reap_children() -> None:
-    """Collect every child that has ended, and kill what is left of its process group.
+def reap_children() -> bool:
+    """Collect every child that has ended; tell whether others are left.
 
-    The group is killed while the child is still a zombie: its id cannot have been
-    given to another process by then.
+    What is left of a child's process group is killed while the child is still a
+    zombie: its id cannot have been given to another process by then.
     """
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
-            return
+            return False
         if ended is None:
-            return
+            return True
         kill_group(ended.si_pid)
         os.waitpid(ended.si_pid, 0)
 
 
+def kill_children() -> None:
+    """Kill every child of this process (proc(5), /proc/PID/task/TID/children)."""
+    for pid in Path("/proc/thread-self/children").read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
 def kill_group(pid: int) -> None:
     """Kill the process group that `pid` leads, if it leads one."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
@@ -63,3 +80,26 @@ def has_ended(pidfd: int) -> bool:
     poller = select.poll()
     poller.register(pidfd, select.POLLIN)
     return bool(poller.poll(0))
+
+
+def unread(sock: socket.socket) -> int:
+    """Return how many bytes lie unread in a socket (tcp(7), SIOCINQ)."""
+    count: int = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, b"\0" * 4))[0]
+    return count
+
+
+_NOWHERE = bytearray(2**20)
+_DISCARD = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
+
+
+def discard(sock: socket.socket) -> bool:
+    """Drop what lies in a socket; return False once the peer has closed.
+
+    MSG_TRUNC drops it in the kernel: not a byte comes into this process (tcp(7)).
+    """
+    try:
+        return sock.recv_into(_NOWHERE, 0, _DISCARD) > 0
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False

@@ -1,8 +1,8 @@
 """Shared memory in which each worker says what it is doing, before it does it.
 
-The acceptor reads it when it looks for a free worker, and after a worker's death, when
-the table alone tells what became of its connection. It lies in a memfd: anonymous
-memory that survives the exec of a zygote. No request, key or reply ever comes here.
+After a worker's death the table alone tells what became of its connection. It lies in
+a memfd: anonymous memory that survives the exec of a zygote. No request, key or reply
+ever comes here.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 import struct
 
 # What a worker is doing, and so what its death means for its connection.
-FREE = 0  # waits for a connection; if it holds one, that is idle
+FREE = 0  # has read nothing of it, or has replied to all that it has read
 READING = 1  # bytes of the request may be gone from the socket
 HANDLING = 2
 REPLYING = 3  # bytes of the reply may be on their way
 
-_HEAD = struct.Struct("<Q")
-_ROW = struct.Struct("<BxxxIQ")
+# Native and aligned, so that each member is stored at once; the state comes last.
+_ROW = struct.Struct("@QIB3x")
 
 
 class Table:
@@ -34,21 +34,13 @@ class Table:
     @classmethod
     def create(cls, rows: int) -> Table:
         fd = os.memfd_create("faas-seal-table")
-        os.ftruncate(fd, _HEAD.size + rows * _ROW.size)
+        os.ftruncate(fd, rows * _ROW.size)
         return cls(fd)
 
-    def set_waiting(self, count: int) -> None:
-        """Say how many connections wait for a worker."""
-        _HEAD.pack_into(self._memory, 0, count)
-
-    @property
-    def someone_waits(self) -> bool:
-        return self._memory[: _HEAD.size] != b"\0" * _HEAD.size
-
     def write(self, row: int, state: int, connection: int, until: int) -> None:
-        _ROW.pack_into(self._memory, _HEAD.size + row * _ROW.size, state, connection, until)
+        _ROW.pack_into(self._memory, row * _ROW.size, until, connection, state)
 
     def read(self, row: int) -> tuple[int, int, int]:
         """Return state, connection and until when."""
-        state, connection, until = _ROW.unpack_from(self._memory, _HEAD.size + row * _ROW.size)
+        until, connection, state = _ROW.unpack_from(self._memory, row * _ROW.size)
         return state, connection, until

@@ -5,7 +5,7 @@ In this process alone are requests, keys, plaintext and replies, and they go whe
 
 from __future__ import annotations
 
-import os
+import math
 import select
 import socket
 import time
@@ -16,8 +16,9 @@ from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.exchange import Exchange
 from faas_sealed.runtime.handler import Handler
 from faas_sealed.runtime.log import Log
-from faas_sealed.runtime.request import Wire, lies_whole
+from faas_sealed.runtime.request import lies_whole
 from faas_sealed.runtime.settings import Settings
+from faas_sealed.runtime.system import unread
 from faas_sealed.runtime.table import FREE, READING, Table
 
 
@@ -36,12 +37,15 @@ class Worker:
         self._socket: socket.socket | None = None
         self._number = 0
         self._readable_since = 0.0
+        self._must_yield = False
         self._served = 0
+        self._has_opened = False
+        self._until = math.inf
 
     def run(self) -> None:
         self._log.install()
-        most = 1 if self._settings.isolation == "request" else self._settings.burst_requests
-        while self._served < most and self._wait():
+        most = {"request": 1, "burst": self._settings.burst_requests, "warm": math.inf}
+        while self._served < most[self._settings.isolation] and self._wait():
             self._serve()
         self._hand_back(Verb.IDLE)
 
@@ -49,12 +53,17 @@ class Worker:
         assert self._socket is not None
         self._served += 1
         self.mark(READING, self._readable_since + self._settings.read_timeout)
-        if self._served > 1:
-            self._return_what_came_meanwhile()
         exchange = Exchange(
             self._settings, self._handler, self._log, self, self._socket, self._readable_since
         )
         exchange.run()
+        if exchange.has_opened or not self._has_opened:
+            # Requests without a valid key do not keep alive what this process remembers.
+            warm = self._settings.isolation == "warm"
+            self._until = time.monotonic() + (
+                self._settings.warm_ttl if warm else self._settings.linger
+            )
+        self._has_opened |= exchange.has_opened
         if exchange.keeps_connection:
             self.mark(FREE, 0)
         else:
@@ -69,74 +78,81 @@ class Worker:
     def ask(self, verb: Verb) -> None:
         """Ask whether a slow request may go on; raise Busy if not."""
         self._channel.send(verb, self._number)
-        message = self._channel.receive()
-        if message is None or message[0] is not Verb.GO:
-            raise Busy
+        while message := self._channel.receive():
+            if message[0] is Verb.GO:
+                return
+            if message[0] is Verb.REFUSE:
+                break
+            self._must_yield = True
+        raise Busy
 
     # Connections.
 
     def _wait(self) -> bool:
         """Wait until a connection is held that has something to say; False: there is none."""
-        if not self._served:
-            return self._take(0)
-        warm = self._settings.isolation == "warm"
-        until = time.monotonic() + (self._settings.warm_ttl if warm else self._settings.linger)
         while True:
-            if self._socket is not None and self._table.someone_waits:
+            if self._must_yield:
                 self._hand_back(Verb.IDLE)
-            poller = select.poll()
-            poller.register(self._channel, select.POLLIN)
-            if self._socket is not None:
-                poller.register(self._socket, select.POLLIN)
-            ready = [fd for fd, _ in poller.poll(max(0.0, until - time.monotonic()) * 1000)]
-            if not ready:
+            left = self._until - time.monotonic()
+            if left <= 0:
                 return False
+            ready = self._poll(left)
             if self._channel.fileno() in ready:
-                self._hand_back(Verb.IDLE)
-                if not self._take(socket.MSG_DONTWAIT):
+                if not self._take_message():
                     return False
-            else:
+                if self._must_yield:
+                    continue
+            elif ready:
                 self._readable_since = time.monotonic()
+            else:
+                return False
             if self._may_read():
                 return True
 
-    def _take(self, flags: int) -> bool:
-        message = self._channel.receive(flags)
+    def _poll(self, seconds: float) -> list[int]:
+        poller = select.poll()
+        poller.register(self._channel, select.POLLIN)
+        if self._socket is not None:
+            poller.register(self._socket, select.POLLIN)
+        timeout = None if seconds == math.inf else seconds * 1000
+        return [fd for fd, _ in poller.poll(timeout)]
+
+    def _take_message(self) -> bool:
+        message = self._channel.receive()
         if message is None:
             return False
-        _, self._number, since, (descriptor,) = message
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, descriptor)
-        self._readable_since = since / 1e9
+        verb, number, since, descriptors = message
+        if verb is Verb.YIELD:
+            self._must_yield = True
+        else:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, descriptors[0])
+            self._number = number
+            self._readable_since = since / 1e9
         return True
 
     def _may_read(self) -> bool:
-        """Tell whether a used worker may read this connection; if not, hand it back.
+        """Tell whether this worker may read its connection; if not, hand that back.
 
-        A request that is half sent must not keep alive what this process remembers.
+        A request that is half sent must not keep alive what a used one remembers.
         """
         assert self._socket is not None
-        wire = Wire(self._socket)
-        if not wire.available():
+        if not self._served:
+            return True
+        if not unread(self._socket):
             self._hand_back(Verb.CLOSE)
-        elif not lies_whole(wire):
+        elif not lies_whole(self._socket):
             self._hand_back(Verb.UNREAD)
         return self._socket is not None
 
     def _hand_back(self, verb: Verb) -> None:
+        self._must_yield = False
         if self._socket is None:
             return
-        self.mark(FREE, 0)
+        if verb is not Verb.CLOSE:
+            self.mark(FREE, 0)
         self._socket.close()
         self._socket = None
         self._channel.send(verb, self._number)
-
-    def _return_what_came_meanwhile(self) -> None:
-        """Give back a connection that was sent here in the instant when this one spoke."""
-        try:
-            message = self._channel.receive(socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        if message is not None:
-            _, number, _, (descriptor,) = message
-            os.close(descriptor)
-            self._channel.send(Verb.IDLE, number)
+        # Now only: were it marked before, and this process killed, the connection would
+        # be read on, in the middle of a request that has had its reply.
+        self.mark(FREE, 0)

@@ -13,8 +13,11 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
@@ -25,9 +28,11 @@ from faas_sealed.runtime.exchange import Exchange
 from faas_sealed.runtime.handler import Handler, flask_app
 from faas_sealed.runtime.log import Log, say
 from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import forbid_dumps, reap_children
+from faas_sealed.runtime.system import forbid_dumps, name_process
 from faas_sealed.runtime.table import Table
 from faas_sealed.runtime.worker import Worker
+
+FORK_PAUSE_SECONDS = 0.05
 
 _DUMMY_HANDLER = b"""\
 def handle(event, context):
@@ -38,6 +43,7 @@ def handle(event, context):
 def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) -> None:
     """Fork a worker for each FORK on `control`, until the acceptor closes it."""
     forbid_dumps()
+    name_process("faas-zygote")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sealed = verify(sealed_file, settings.author)
@@ -46,12 +52,14 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
     _warm_up(settings)
     gc.collect()
     gc.freeze()
-    # A child's end interrupts receive(), so that it is reaped at once.
-    signal.signal(signal.SIGCHLD, lambda *_: reap_children())
-    control.send(Verb.READY)
-    while message := control.receive():
-        _, row, _, (descriptor,) = message
-        _fork(settings, sealed, control, table, row, descriptor)
+    with suppress(ConnectionError):  # the acceptor has gone
+        control.send(Verb.READY)
+        while message := control.receive():
+            verb, row, pid, descriptors = message
+            if verb is Verb.FORK:
+                _fork(settings, sealed, control, table, row, descriptors[0])
+            else:
+                os.waitpid(pid, 0)
 
 
 def _fork(
@@ -62,16 +70,19 @@ def _fork(
     row: int,
     descriptor: int,
 ) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:  # out of processes or memory, and it will be asked for again
+        time.sleep(FORK_PAUSE_SECONDS)
+        control.send(Verb.UNFORKED, row)
+        os.close(descriptor)
+        return
     if pid == 0:
         _become_worker(settings, sealed, control, table, row, descriptor)
     os.close(descriptor)
-    # Not reaped yet, whatever has become of it: the signal is blocked.
     pidfd = os.pidfd_open(pid)
     control.send(Verb.FORKED, row, pid, [pidfd])
     os.close(pidfd)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 def _become_worker(
@@ -85,23 +96,33 @@ def _become_worker(
     status = 1
     try:
         os.setpgid(0, 0)
-        for number in (signal.SIGCHLD, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        name_process("faas-worker")
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         control.close()
         _reseed()
         channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, descriptor))
         Worker(settings, sealed, table, row, channel).run()
         status = 0
+    except ConnectionError:  # the acceptor has gone
+        pass
     except BaseException as error:
-        # Only where it happened in our own code: a message could repeat a request.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
-        say(f"a worker failed: {type(error).__name__} at {where}")
+        say(f"a worker failed: {_describe(error)}")
     finally:
         os._exit(status)
+
+
+def _describe(error: BaseException) -> str:
+    """Say where in our own code; a message, or a name of the handler's, would tell too much."""
+    own = [
+        f"{Path(frame.f_code.co_filename).name}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith("faas_sealed.")
+    ]
+    return f"{_builtin_name(type(error))} at {own[-1] if own else '?'}"
+
+
+def _builtin_name(kind: type[BaseException]) -> str:
+    return next(base.__name__ for base in kind.__mro__ if base.__module__ == "builtins")
 
 
 def _reseed() -> None:
