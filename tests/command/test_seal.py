@@ -207,7 +207,7 @@ def test_a_failure_leaves_what_was_there(
         run("seal")
     spoil(project)
     files = contents(project.parent)
-    result = run("seal", status=4 if (project / "greet" / "a\\b").exists() else 1)
+    result = run("seal", status=1)
     assert result.stderr.startswith("faas-seal: error: ")
     assert contents(project.parent) == files
 

@@ -123,8 +123,9 @@ def test_refuses_an_edit_that_would_change_something_else(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("functions:\n  greet:\n    handler: a\n    handler: b\n", "twice"),
+        ("functions:\n  greet:\n    handler: a\n    handler: b\n", "there twice"),
         ("functions: [\n", "not YAML"),
+        ("functions:\n  greet: {{ template }}\n", "not YAML"),
         ("just words", "not a stack file"),
         ("", "not a stack file"),
     ],

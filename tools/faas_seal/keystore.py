@@ -110,8 +110,14 @@ def write_function_key(path: Path, name: str, key: bytes) -> None:
 def author_key_path() -> Path:
     """Return where the author's signing key lies, in the user's configuration folder."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG base directory specification has relative paths ignored.
-    folder = Path(base) if base.startswith("/") else Path.home() / ".config"
+    try:
+        # The XDG base directory specification has relative paths ignored.
+        folder = Path(base) if base.startswith("/") else Path.home() / ".config"
+    except RuntimeError:
+        raise MissingKey(
+            "this user has no home folder for the signing key",
+            hint="set XDG_CONFIG_HOME, or give the key with --author-key-file",
+        ) from None
     return folder / "faas-seal" / "author.key"
 
 
@@ -142,7 +148,10 @@ def author_seed() -> bytes:
 
 def known_author() -> bytes | None:
     """Return the public key of this user's signing key, or None where there is none."""
-    return author_public(author_seed()) if author_key_path().exists() else None
+    try:
+        return author_public(author_seed())
+    except KeyRefused:
+        return None
 
 
 def private_folder(path: Path) -> None:

@@ -8,12 +8,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_sealed.formats import bundle
-from faas_sealed.formats.errors import FileRefused, WrongSignature
+from faas_sealed.formats.errors import FileRefused, MalformedBundle, WrongSignature
 from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import hkdf
@@ -21,12 +21,15 @@ from faas_sealed.formats.primitives import hkdf
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
 from faas_seal.imports import libraries
 from faas_seal.keystore import Keystore
-from faas_seal.source import read_source
+from faas_seal.source import IGNORE_FILE, read_source
 from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
 
 SEALED_FOLDER = "sealed"
 SEALED_FILE = "function.sealed"
 REQUIREMENTS = "requirements.txt"
+
+# The last is macOS's, and holds names of files beside it.
+_ALLOWED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def plan(
     folder = sealed_folder(stack.folder, name)
     _check_folders(stack.folder / source, folder)
     read = read_source(stack.folder / source)
-    data = bundle.pack(read.files)
+    data = _pack(read.files)
     requirements = read.files.get(REQUIREMENTS, b"")
     preload = libraries(read.files)
     settings = json.dumps([name, sorted([key_id(function_key)]), preload]).encode()
@@ -152,6 +155,16 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
     _replace(files)
 
 
+def _pack(files: Mapping[str, bytes]) -> bytes:
+    try:
+        return bundle.pack(files)
+    except MalformedBundle as error:
+        raise SourceRefused(
+            f"the source cannot be sealed: {error}",
+            hint=f"leave files out with {IGNORE_FILE}",
+        ) from None
+
+
 def _check_author(function: Function, author: str) -> None:
     named = function.environment.get("seal_author", author)
     if named != author:
@@ -168,7 +181,7 @@ def _check_folders(source: Path, folder: Path) -> None:
             hint="move the source to a folder of its own",
         )
     if folder.is_dir():
-        others = {path.name for path in folder.iterdir()} - {SEALED_FILE, REQUIREMENTS}
+        others = {path.name for path in folder.iterdir()} - _ALLOWED
         if others:
             raise SourceRefused(
                 f"{folder} holds more than a sealed function: {', '.join(sorted(others))}",

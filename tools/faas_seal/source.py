@@ -141,8 +141,11 @@ def secret_in(content: bytes) -> str | None:
 
 def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
     file = folder / IGNORE_FILE
-    patterns = file.read_text() if file.exists() else DEFAULT_IGNORED
-    return pathspec.GitIgnoreSpec.from_lines(patterns.splitlines())
+    patterns = file.read_text("utf-8", "replace") if file.exists() else DEFAULT_IGNORED
+    try:
+        return pathspec.GitIgnoreSpec.from_lines(patterns.splitlines())
+    except ValueError as error:
+        raise SourceRefused(f"{file}: {error}") from None
 
 
 def _entries(

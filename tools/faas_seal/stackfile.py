@@ -1,14 +1,8 @@
-"""The stack file: read as faas-cli reads it, edited without touching the rest.
-
-ruamel.yaml tells where each value stands in the text. An edit replaces or inserts just
-those characters, so that comments, order, quotes and indentation stay. The result is
-parsed again and must say what was meant and otherwise the same as before.
-"""
+"""The stack file: read as faas-cli reads it, edited without touching the rest."""
 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -17,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from faas_sealed.formats.header import FUNCTION_NAME
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from faas_seal import yamltext
 from faas_seal.errors import StackFileRefused, UsageError
 
 # faas-cli looks for them in this order.
@@ -29,9 +22,6 @@ LANGUAGE = "python3-encrypted"
 EXTENSION = "x-faas-seal"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
-_PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+")
-_MERGE = "tag:yaml.org,2002:merge"
-_NULL = "tag:yaml.org,2002:null"
 
 
 @dataclass(frozen=True)
@@ -119,9 +109,9 @@ class StackFile:
             ):
                 path = ("functions", name, *member)
                 if _set(wanted, path, value):
-                    edited = StackFile(self.path, _put(edited.text, edited._root, path, value))
+                    edited = StackFile(self.path, yamltext.put(edited.text, path, value))
             as_wanted = edited._plain == wanted
-        except StackFileRefused:
+        except (YAMLError, StackFileRefused):
             as_wanted = False
         if not as_wanted:
             raise StackFileRefused(
@@ -132,20 +122,14 @@ class StackFile:
         return edited
 
     @cached_property
-    def _root(self) -> MappingNode:
+    def _plain(self) -> dict[str, Any]:
         try:
-            root = YAML(typ="rt", pure=True).compose(self.text)
-        except YAMLError as error:
+            plain = yamltext.read(self.text)
+        except (YAMLError, ValueError) as error:
             problem = " ".join(str(error).split())
             raise StackFileRefused(f"{self.path} is not YAML: {problem}") from None
-        if not isinstance(root, MappingNode):
+        if not isinstance(plain, dict):
             raise StackFileRefused(f"{self.path} is not a stack file")
-        return root
-
-    @cached_property
-    def _plain(self) -> dict[str, Any]:
-        plain = _plain(self._root)
-        assert isinstance(plain, dict)
         return plain
 
 
@@ -209,74 +193,3 @@ def _text(value: Any) -> str:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(map(_text, value)) if isinstance(value, list) else ()
-
-
-def _plain(node: Node) -> Any:
-    """Return a node as dicts, lists and strings: faas-cli reads every scalar as text."""
-    if isinstance(node, ScalarNode):
-        return None if node.tag == _NULL else node.value
-    if isinstance(node, SequenceNode):
-        return [_plain(item) for item in node.value]
-    own: dict[str, Any] = {}
-    merged: dict[str, Any] = {}
-    for key, value in node.value:
-        if key.tag == _MERGE:
-            for base in value.value if isinstance(value, SequenceNode) else [value]:
-                merged = {**_mapping(_plain(base)), **merged}
-        elif key.value in own:
-            raise StackFileRefused(f"the stack file has {key.value!r} twice in one place")
-        else:
-            own[key.value] = _plain(value)
-    return {**merged, **own}
-
-
-# Edits. A node knows where its text begins and ends.
-
-
-def _put(text: str, node: Node, path: tuple[str, ...], value: str) -> str:
-    """Return `text`, whose root is `node`, with the scalar at `path` set to `value`."""
-    key = None
-    for depth, member in enumerate(path):
-        found = _child(node, member)
-        if found is None:
-            return _insert(text, key, node, path[depth:], value)
-        key, node = found
-    quote = getattr(node, "style", None)
-    quoted = f"{quote}{value}{quote}" if quote in ("'", '"') else _scalar(value)
-    return text[: node.start_mark.index] + quoted + text[node.end_mark.index :]
-
-
-def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], value: str) -> str:
-    """Insert members, one inside the other, into the mapping `node`, the value of `key`."""
-    if getattr(node, "flow_style", False):
-        entry = f"{members[-1]}: {_scalar(value)}"
-        for member in reversed(members[:-1]):
-            entry = f"{member}: {{{entry}}}"
-        at = node.start_mark.index + 1
-        return text[:at] + entry + (", " if node.value else "") + text[at:]
-    handler = _child(node, "handler")
-    above, last = handler or (key, key)
-    if above is None or last is None:
-        return text
-    column = (
-        node.start_mark.column if isinstance(node, MappingNode) else above.start_mark.column + 2
-    )
-    newline = "\r\n" if "\r\n" in text else "\n"
-    lines = [f"{' ' * (column + 2 * depth)}{member}:" for depth, member in enumerate(members)]
-    block = newline.join(lines) + f" {_scalar(value)}{newline}"
-    at = text.find("\n", last.end_mark.index) + 1
-    if not at:
-        return text + newline + block
-    return text[:at] + block + text[at:]
-
-
-def _child(node: Node, member: str) -> tuple[Node, Node] | None:
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            if key.value == member:
-                return key, value
-    return None
-
-
-def _scalar(value: str) -> str:
-    return value if _PLAIN_SCALAR.fullmatch(value) else json.dumps(value)

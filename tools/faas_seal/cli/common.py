@@ -95,7 +95,7 @@ def read_author(given: str) -> bytes:
     """Return the public key that `--author` means: the key itself, or a file with it."""
     if given.startswith(AUTHOR_PUBLIC.prefix):
         return AUTHOR_PUBLIC.decode(given)
-    return parse_key(Path(given).read_text(), AUTHOR_PUBLIC, given)
+    return parse_key(Path(given).read_text(errors="replace"), AUTHOR_PUBLIC, given)
 
 
 def describe_author(author: bytes) -> str:
@@ -119,9 +119,14 @@ def refuse_keys_in(arguments: Iterable[str]) -> None:
         )
 
 
+def console(*, stderr: bool = False) -> Console:
+    """Return where people read: text is printed as it is, and lines are never cut."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
 def say(line: str) -> None:
     """Print a line of a result for people, on standard output."""
-    Console(highlight=False, markup=False, soft_wrap=True).print(line)
+    console().print(line)
 
 
 def say_json(value: object) -> None:
@@ -131,17 +136,14 @@ def say_json(value: object) -> None:
 
 def warn(message: str, kind: str = "warning") -> None:
     """Print a warning or a note, on standard error."""
-    _errors().print(f"faas-seal: {kind}: {message}", style="yellow" if kind == "warning" else None)
+    style = "yellow" if kind == "warning" else None
+    console(stderr=True).print(f"faas-seal: {kind}: {message}", style=style)
 
 
 def fail(message: str, hint: str, status: int) -> NoReturn:
     """Print what is wrong and what to do about it, on standard error, and exit."""
-    console = _errors()
-    console.print(f"faas-seal: error: {message}", style="red")
+    errors = console(stderr=True)
+    errors.print(f"faas-seal: error: {message}", style="red")
     if hint:
-        console.print(f"hint: {hint}")
+        errors.print(f"hint: {hint}")
     sys.exit(status)
-
-
-def _errors() -> Console:
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -7,11 +7,11 @@ from faas_sealed.formats.file import claimed_author
 from faas_sealed.formats.file import verify as verify_file
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from faas_seal import keystore
 from faas_seal.cli.common import (
+    console,
     describe_author,
     json_option,
     read_sealed,
@@ -43,10 +43,8 @@ def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
     if as_json:
         say_json(_members(header))
         return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for row in _rows(header):
-        table.add_row(*row)
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    for label, value in _rows(header):
+        console().print(Text.assemble((f"{label:16}", "bold"), value))
 
 
 def _rows(header: Header) -> list[tuple[str, str]]:

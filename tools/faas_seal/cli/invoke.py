@@ -43,7 +43,12 @@ _HINTS = {
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
 @click.option("-a", "--async", "asynchronous", is_flag=True, help="Refused with a raw key.")
-@click.option("--sealed-file", metavar="FILE", help="The sealed file, to open traces.")
+@click.option(
+    "--sealed-file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The sealed file that a trace may come from, besides those in sealed/.",
+)
 @stack_option
 @key_options("key", "function key")
 def invoke(

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import click
+from faas_sealed.formats.errors import MissingKey
 from faas_sealed.formats.file import verify as verify_file
 from faas_sealed.formats.header import FUNCTION_NAME
-from faas_sealed.formats.keys import AUTHOR_PUBLIC
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
-from faas_seal import keystore
 from faas_seal.cli.common import (
     author_option,
     describe_author,
@@ -18,6 +18,7 @@ from faas_seal.cli.common import (
     stack_option,
 )
 from faas_seal.errors import UsageError
+from faas_seal.keystore import author_seed
 from faas_seal.stackfile import StackFile, find
 
 
@@ -59,7 +60,9 @@ def _expected(target: str, stack_option: str | None) -> bytes:
         named = StackFile.load(stack_path).function(target).environment.get("seal_author")
         if named:
             return AUTHOR_PUBLIC.decode(named)
-    own = keystore.known_author()
-    if own is None:
-        raise UsageError("whose signature shall it be?", hint="name the author with --author")
-    return own
+    try:
+        return author_public(author_seed())
+    except MissingKey:
+        raise UsageError(
+            "whose signature shall it be?", hint="name the author with --author"
+        ) from None

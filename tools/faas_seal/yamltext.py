@@ -1,0 +1,110 @@
+"""Reading and editing YAML as text.
+
+ruamel.yaml tells where each value stands in the text. An edit replaces or inserts just
+those characters, so that comments, order, quotes and indentation stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+_PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+")
+_MERGE = "tag:yaml.org,2002:merge"
+_NULL = "tag:yaml.org,2002:null"
+
+
+def read(text: str) -> Any:
+    """Return a document as dicts, lists and strings; no scalar but null is interpreted.
+
+    That is how faas-cli reads what it declares as text. Raises YAMLError for what is
+    not YAML, ValueError for a mapping with one key twice or with keys that are no texts.
+    """
+    node = _compose(text)
+    return None if node is None else _plain(node)
+
+
+def put(text: str, path: tuple[str, ...], value: str) -> str:
+    """Return `text` with the scalar at `path` set to `value`, and mappings on the way.
+
+    Where an anchor or a merge is involved, the result may say something else: read it.
+    """
+    key: Node | None = None
+    node = _compose(text)
+    if node is None:
+        return text
+    for depth, member in enumerate(path):
+        found = _child(node, member)
+        if found is None:
+            return _insert(text, key, node, path[depth:], value)
+        key, node = found
+    quote = getattr(node, "style", None)
+    quoted = f"{quote}{value}{quote}" if quote in ("'", '"') else _scalar(value)
+    return text[: node.start_mark.index] + quoted + text[node.end_mark.index :]
+
+
+def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], value: str) -> str:
+    """Insert members, one inside the other, into the mapping `node`, the value of `key`."""
+    if getattr(node, "flow_style", False):
+        entry = f"{members[-1]}: {_scalar(value)}"
+        for member in reversed(members[:-1]):
+            entry = f"{member}: {{{entry}}}"
+        at = node.start_mark.index + 1
+        return text[:at] + entry + (", " if node.value else "") + text[at:]
+    handler = _child(node, "handler")
+    above, last = handler or (key, key)
+    if above is None or last is None:
+        return text
+    column = (
+        node.start_mark.column if isinstance(node, MappingNode) else above.start_mark.column + 2
+    )
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = [f"{' ' * (column + 2 * depth)}{member}:" for depth, member in enumerate(members)]
+    block = newline.join(lines) + f" {_scalar(value)}{newline}"
+    at = text.find("\n", last.end_mark.index) + 1
+    if not at:
+        return text + newline + block
+    return text[:at] + block + text[at:]
+
+
+def _child(node: Node, member: str) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if key.value == member:
+                return key, value
+    return None
+
+
+def _scalar(value: str) -> str:
+    return value if _PLAIN_SCALAR.fullmatch(value) else json.dumps(value)
+
+
+def _compose(text: str) -> Node | None:
+    return YAML(typ="rt", pure=True).compose(text)  # type: ignore[no-any-return]
+
+
+def _plain(node: Node) -> Any:
+    if node.tag == _NULL:
+        return None
+    if isinstance(node, ScalarNode):
+        return node.value
+    if isinstance(node, SequenceNode):
+        return [_plain(item) for item in node.value]
+    own: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    for key, value in node.value:
+        if key.tag == _MERGE:
+            for base in value.value if isinstance(value, SequenceNode) else [value]:
+                if isinstance(base, MappingNode):
+                    merged = {**_plain(base), **merged}
+        elif not isinstance(key, ScalarNode):
+            raise ValueError("a key is not a text")
+        elif key.value in own:
+            raise ValueError(f"{key.value!r} is there twice")
+        else:
+            own[key.value] = _plain(value)
+    return {**merged, **own}
