@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -186,11 +187,13 @@ def serve(
     *,
     preload: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
+    stdin: int = subprocess.PIPE,
     **settings: str | int,
 ) -> Iterator[Function]:
     """Seal `files` (names in the handler's folder) and serve them as the watchdog would.
 
-    `settings` are those of the runtime, `environ` any other variables.
+    `settings` are those of the runtime, `environ` any other variables. In the end no
+    process of the function's may be left.
     """
     function_key, seed = os.urandom(32), os.urandom(32)
     sealed = seal_files(files, function_key, seed, preload)
@@ -209,9 +212,10 @@ def serve(
         process = subprocess.Popen(
             [sys.executable, str(INDEX)],
             env=variables,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         function = Function(process, port, sealed, function_key)
         try:
@@ -232,18 +236,39 @@ def is_ready(function: Function) -> bool:
 
 
 def end(function: Function) -> int:
-    """End the function as the watchdog does, with its standard input; return its status."""
+    """End the function as the watchdog does, with its standard input; return its status.
+
+    Where that is no pipe, SIGTERM ends it.
+    """
     process = function.process
-    assert process.stdin is not None
-    process.stdin.close()
+    if process.stdin is not None:
+        process.stdin.close()
+    else:
+        process.terminate()
     try:
         status = process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
-        raise AssertionError("the function did not end with its standard input") from None
+        raise AssertionError("the function did not end") from None
+    finally:
+        left = session(process.pid)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+    assert not left, "processes of the function are left"
     function.stdout.close()
     function.stderr.close()
     return status
+
+
+def session(leader: int) -> list[int]:
+    """Return the processes of a session, zombies too (proc(5), /proc/PID/stat)."""
+    members = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+            if int(fields[3]) == leader:
+                members.append(int(folder.name))
+    return members
 
 
 def free_port() -> int:
