@@ -11,7 +11,7 @@ from faas_seal import keystore
 from faas_seal.stackfile import StackFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 
-from .conftest import HANDLER, Run, contents
+from .conftest import HANDLER, Run, contents, start
 
 SEALED = "sealed/greet/function.sealed"
 
@@ -133,3 +133,36 @@ def test_open_can_insist_on_an_author(sealed: Path, run: Run) -> None:
     other = AUTHOR_PUBLIC.encode(bytes(32))
     run("open", "greet", "--out", "other", "--author", other, status=4)
     assert not (sealed / "other").exists()
+
+
+def test_inspect_cuts_nothing_off_on_a_narrow_terminal(
+    sealed: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    assert f"{author(sealed)} (you)\n" in run("inspect", "greet").stdout
+
+
+@pytest.mark.usefixtures("sealed")
+def test_reading_needs_neither_a_usable_key_nor_a_home(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / ".config" / "faas-seal" / "author.key").chmod(0o644)
+    run("inspect", "greet")
+    run("verify", "greet")
+    assert "chmod 600" in run("seal", status=3).stderr
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    run("inspect", "greet")
+    run("verify", "greet")
+    assert "XDG_CONFIG_HOME" in run("seal", status=3).stderr
+
+
+def test_a_reader_that_has_had_enough_gets_no_complaint(sealed: Path) -> None:
+    assert sealed.exists()
+    process = start("inspect", "greet", "--json")
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    assert process.stderr.read() == b""
+    process.wait(20)
+    process.stderr.close()

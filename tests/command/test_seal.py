@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from faas_sealed.formats.file import SealedFile, verify
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY
 
 from .conftest import HANDLER, Run, contents
+
+TEMPLATE = Path(__file__).parents[2] / "template" / "python3-encrypted"
 
 
 def sealed(project: Path, name: str = "greet") -> SealedFile:
@@ -256,6 +259,29 @@ def test_refuses_to_add_to_a_folder_with_other_files(project: Path, run: Run) ->
     assert "holds more than a sealed function: handler.py" in run("seal", status=1).stderr
 
 
+def test_macos_may_leave_its_file_there(project: Path, run: Run) -> None:
+    (project / "sealed" / "greet").mkdir(parents=True)
+    (project / "sealed" / "greet" / ".DS_Store").touch()
+    run("seal")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [(f"{'x' * 200}/{'y' * 100}", b""), ("big", bytes(2**26 + 1)), (os.fsdecode(b"\xff"), b"")],
+    ids=["long name", "too large", "no text"],
+)
+def test_refuses_what_no_bundle_can_hold(
+    project: Path, run: Run, name: str, content: bytes
+) -> None:
+    path = project / "greet" / name
+    path.parent.mkdir(exist_ok=True)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        pytest.skip(f"this file system takes no such name: {error}")
+    assert "cannot be sealed" in run("seal", status=1).stderr
+
+
 def test_refuses_a_source_that_holds_the_sealed_folder(project: Path, run: Run) -> None:
     stack = project / "stack.yaml"
     stack.write_text(stack.read_text().replace("./greet", "."))
@@ -351,6 +377,46 @@ def test_warns_of_a_build_folder_of_the_source_and_removes_it_if_asked_to(
     run("seal", "--clean", "greet")
     assert not build.exists()
     assert "build" not in run("seal").stderr
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y", False), ("n", True), ("", True)])
+def test_offers_to_remove_it_where_there_is_a_terminal(
+    project: Path, answer: str, stays: bool
+) -> None:
+    build = left_build(project)
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from faas_seal.cli import main; main()", "seal"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(ours, 1024)
+    os.write(ours, f"{answer}\n".encode())
+    assert process.wait(20) == 0
+    os.close(ours)
+    assert build.exists() is stays
+
+
+@pytest.mark.skipif(not shutil.which("faas-cli"), reason="faas-cli is not on PATH")
+def test_knows_the_build_folders_that_faas_cli_makes(project: Path, run: Run) -> None:
+    def build() -> bytes:
+        command = ["faas-cli", "build", "--shrinkwrap", "--yaml", "stack.yaml"]
+        subprocess.run(command, cwd=project, check=True, capture_output=True)
+        files = (path for path in (project / "build").rglob("*") if path.is_file())
+        return b"".join(path.read_bytes() for path in files)
+
+    shutil.copytree(TEMPLATE, project / "template" / TEMPLATE.name)
+    (project / "greet" / "handler.py").write_text(f"{HANDLER}# canary_5577\n")
+    assert b"canary_5577" in build()
+    assert "build/greet holds the source" in run("seal").stderr
+    assert b"canary_5577" not in build()
+    assert (project / "build" / "greet" / "function" / "function.sealed").exists()
+    assert "build/greet" not in run("seal").stderr
 
 
 def test_says_nothing_of_a_build_folder_of_the_sealed_function(project: Path, run: Run) -> None:

@@ -169,3 +169,9 @@ def test_refuses_a_folder_without_a_handler(tmp_path: Path) -> None:
         read_source(tmp_path / "missing")
     with pytest.raises(SourceRefused, match=r"no handler\.py"):
         read_source(tmp_path)
+
+
+def test_refuses_a_pattern_that_means_nothing(folder: Path) -> None:
+    write(folder, ".sealignore", "!\n")
+    with pytest.raises(SourceRefused, match=r"\.sealignore: "):
+        read_source(folder)
