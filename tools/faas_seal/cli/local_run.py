@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import sys
+
+import click
+
+from faas_seal.cli.common import stack_option
+from faas_seal.errors import UsageError
+from faas_seal.stackfile import LANGUAGE, StackFile, find
+
+
+@click.command("local-run")
+@click.argument("names", metavar="[NAME]…", nargs=-1)
+@stack_option
+@click.option(
+    "-p",
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> None:
+    """Serve sealed functions on this machine: all of the stack file's, or those named.
+
+    \b
+      faas-seal seal greet
+      faas-seal local-run greet
+      faas-seal invoke greet --gateway http://127.0.0.1:8080
+
+    Each function runs in the template's own runtime, as in its container, but without
+    Docker: only ciphertext is read, and a call needs its function key. Requirements of
+    a function's own are installed once, into .faas-seal/local/NAME/.
+
+    A function that is sealed again is replaced. /async-function/NAME answers 202 and
+    calls back to X-Callback-Url. Secrets of the stack file are not mounted. Ctrl-C ends
+    everything. For development on Linux only: there is no TLS, no password and no limit.
+    """
+    if sys.platform != "linux":
+        raise UsageError(
+            "local-run is for Linux", hint="faas-cli local-run serves there, with Docker"
+        )
+    stack = StackFile.load(find(stack_option))
+    chosen = names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
+    if not chosen:
+        raise UsageError(
+            f"{stack.path.name} has no function with lang: {LANGUAGE}",
+            hint=f"faas-cli new --lang {LANGUAGE} greet",
+        )
+    # Only Linux has what this needs.
+    from faas_seal.local.serve import serve
+
+    serve(stack.path, list(dict.fromkeys(chosen)), port)

@@ -1,0 +1,103 @@
+"""Serves functions until a signal ends it all."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import shlex
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from faas_sealed.formats.errors import SealError
+
+from faas_seal.local.console import Console
+from faas_seal.local.errors import CannotServe
+from faas_seal.local.gateway import Gateway
+from faas_seal.local.program import load_program
+from faas_seal.local.supervisor import Supervisor
+from faas_seal.stackfile import find
+
+# What ends the waiting: a signal's number, a function that is ready, or one that is not.
+_Event = signal.Signals | Supervisor | SealError
+
+
+def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
+    """Serve the functions `names` on 127.0.0.1:`port` until SIGINT, SIGTERM or SIGHUP.
+
+    Raises SealError if one of them cannot be started. No process is left either way.
+    """
+    console = Console()
+    # The one queue that a signal handler may put into.
+    events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: events.put(signal.Signals(number)))
+    functions = {n: Supervisor(partial(load_program, stack_path, n), console) for n in names}
+    gateway = _open(port, functions, console)
+    starters = [
+        threading.Thread(target=_start, args=(function, events), daemon=True)
+        for function in functions.values()
+    ]
+    try:
+        for starter in starters:
+            starter.start()
+        for _ in starters:
+            if _ended(events.get()):
+                return
+        gateway.start()
+        _announce(console, gateway, stack_path)
+        while not _ended(events.get()):
+            pass
+    finally:
+        gateway.stop()
+        for function in functions.values():
+            function.tell_to_end()
+        for starter in starters:
+            starter.join()
+        for function in functions.values():
+            function.stop()
+        if waiting := gateway.background.waiting():
+            console.say(f"{waiting} asynchronous calls were not made any more")
+        console.close()
+
+
+def _ended(event: _Event) -> bool:
+    if isinstance(event, SealError):
+        raise event
+    return isinstance(event, signal.Signals)
+
+
+def _start(function: Supervisor, events: queue.SimpleQueue[_Event]) -> None:
+    try:
+        function.start()
+    except SealError as error:
+        events.put(error)
+    except OSError as error:
+        events.put(CannotServe(f"{function.name} did not start: {error}"))
+    else:
+        events.put(function)
+
+
+def _open(port: int, functions: Mapping[str, Supervisor], console: Console) -> Gateway:
+    try:
+        return Gateway(port, functions, console)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CannotServe(
+            f"port {port} of 127.0.0.1 is taken", hint=f"faas-seal local-run --port {port + 1}"
+        ) from None
+
+
+def _announce(console: Console, gateway: Gateway, stack_path: Path) -> None:
+    stack = "" if stack_path == find(None) else f" -f {shlex.quote(str(stack_path))}"
+    for name in gateway.functions:
+        console.about(name, f"ready at {gateway.url}/function/{name}")
+    name = next(iter(gateway.functions))
+    console.say(
+        f"\n  faas-seal invoke {name}{stack} --gateway {gateway.url}\n"
+        f"  curl -H @<(faas-seal header {name}{stack}) {gateway.url}/function/{name}\n\n"
+        "Ctrl-C ends everything."
+    )
