@@ -16,7 +16,7 @@ from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.exchange import Exchange
 from faas_sealed.runtime.handler import Handler
 from faas_sealed.runtime.log import Log
-from faas_sealed.runtime.request import lies_whole
+from faas_sealed.runtime.request import settles_whole
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import unread
 from faas_sealed.runtime.table import FREE, READING, Table
@@ -140,7 +140,7 @@ class Worker:
             return True
         if not unread(self._socket):
             self._hand_back(Verb.CLOSE)
-        elif not lies_whole(self._socket):
+        elif not settles_whole(self._socket, self._until):
             self._hand_back(Verb.UNREAD)
         return self._socket is not None
 
