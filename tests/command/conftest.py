@@ -75,7 +75,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
     """Start `faas-seal` as a process of its own, with pipes to read from."""
     return subprocess.Popen(
         [sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

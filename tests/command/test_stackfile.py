@@ -108,6 +108,14 @@ def test_the_edit_of_a_busy_file_reads_as_a_person_would_write_it() -> None:
     assert sealed(BUSY).text == expected
 
 
+def test_the_edit_of_a_flow_mapping_stays_on_its_line() -> None:
+    text = "functions: {greet: {handler: ./greet, environment: {}}}\n"
+    assert sealed(text).text == (
+        "functions: {greet: {x-faas-seal: {source: ./greet}, handler: ./sealed/greet, "
+        "environment: {seal_author: fsap1_x}}}\n"
+    )
+
+
 @pytest.mark.parametrize("source", ["./a b", "./a: b", "./é", './"', "./a #b", "~", "null"])
 def test_a_source_of_any_name_is_found_again(source: str) -> None:
     assert sealed(STACK, source).function("greet").source == source

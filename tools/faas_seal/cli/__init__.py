@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -60,10 +59,6 @@ class Commands(click.Group):
             fail(error.format_message(), "", EXIT_FAILURE)
         except click.Abort:
             fail("interrupted", "", EXIT_FAILURE)
-        except BrokenPipeError:
-            # Whoever read the output has had enough. Python would complain at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(EXIT_FAILURE)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             fail(f"{where}{error.strerror or error}", "", EXIT_FAILURE)
