@@ -7,6 +7,7 @@ it is sealed like a trace.
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import io
 import json
@@ -66,7 +67,9 @@ class Log:
         threading.excepthook = self._on_thread
         sys.unraisablehook = self._on_unraisable
         warnings.showwarning = self._on_warning
+        faulthandler.disable()  # it would write names past sys.stderr
         self._patch_logging()
+        self._patch_traceback()
 
     def begin_call(self, content_key: bytes, header: Header) -> None:
         """Seal from now on to those who can open this function."""
@@ -173,7 +176,27 @@ class Log:
         logging.Formatter.formatStack = format_stack  # type: ignore[method-assign, assignment]
         logging.Handler.handleError = handle_error  # type: ignore[method-assign, assignment]
         logging.StreamHandler.emit = emit_with_level  # type: ignore[method-assign, assignment]
-        logging.getLogger("asyncio").addFilter(seal_record)
+        for name in ("asyncio", "concurrent.futures", "py.warnings"):
+            logging.getLogger(name).addFilter(seal_record)
+
+    def _patch_traceback(self) -> None:
+        """Seal what `traceback` prints; a process of multiprocessing that fails uses it, too."""
+
+        def sealing(original: Callable[..., None]) -> Callable[..., None]:
+            def print_sealed(subject: Any, file: Any = None, **options: Any) -> None:
+                if file is not None and file not in (sys.stdout, sys.stderr):
+                    original(subject, file=file, **options)
+                    return
+                text = io.StringIO()
+                original(subject, file=text, **options)
+                self.sealed("traceback", text.getvalue())
+
+            return print_sealed
+
+        traceback.print_list = sealing(traceback.print_list)
+        traceback.TracebackException.print = sealing(  # type: ignore[method-assign]
+            traceback.TracebackException.print
+        )
 
 
 class _Lines(io.RawIOBase):
