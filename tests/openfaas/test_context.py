@@ -1,0 +1,102 @@
+"""What a build sends: to the Docker daemon, and to a builder on another machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from .canary import Canary
+from .places import found, unpacked
+from .programs import Builder
+from .project import Project, succeed
+from .recorder import Recorder
+
+EVERYTHING = "FROM scratch\nCOPY . /\n"
+
+
+@pytest.fixture
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
+    with Recorder(tmp_path_factory.mktemp("daemon") / "socket") as recorder:
+        yield recorder
+
+
+def test_a_build_before_sealing_sends_no_source_to_the_daemon(
+    project: Project, builder: Builder, canary: Canary, recorder: Recorder
+) -> None:
+    project.new("greet")
+    canary.write(project.folder / "greet")
+    environment = {**builder.environment(), "DOCKER_HOST": recorder.host}
+    assert project.faas_cli("build", environment=environment).returncode != 0
+    assert found([b"faas_sealed"], recorder.sent()), "the search works"
+    assert not found([canary.needle], recorder.sent())
+
+
+@pytest.mark.parametrize("ignore_file", [True, False])
+def test_the_ignore_file_is_what_keeps_source_from_the_daemon(
+    project: Project, builder: Builder, canary: Canary, recorder: Recorder, ignore_file: bool
+) -> None:
+    project.new("greet")
+    canary.write(project.folder / "greet")
+    succeed(project.faas_cli("build", "--shrinkwrap"))
+    folder = project.folder / "build" / "greet"
+    (folder / "Dockerfile").write_text(EVERYTHING)
+    if not ignore_file:
+        (folder / ".dockerignore").unlink()
+    succeed(docker_build(folder, {**builder.environment(), "DOCKER_HOST": recorder.host}))
+    assert found([b"faas_sealed"], recorder.sent()), "the search works"
+    assert bool(found([canary.needle], recorder.sent())) is not ignore_file
+
+
+def test_a_remote_builder_gets_ciphertext(sealed: Project, canary: Canary, tmp_path: Path) -> None:
+    secret = tmp_path / "payload-secret"
+    secret.write_text("secret")
+    with remote_builder() as (url, received):
+        builder = (f"--remote-builder={url}", f"--payload-secret={secret}")
+        succeed(sealed.faas_cli("publish", "--platforms=linux/amd64", *builder))
+    (context,) = received
+    assert found([b"function.sealed"], unpacked("context", context)), "the search works"
+    assert not found([canary.needle], unpacked("context", context))
+
+
+@contextmanager
+def remote_builder() -> Iterator[tuple[str, list[bytes]]]:
+    """Serve as OpenFaaS's remote builder does; yield its address and the tars it gets."""
+    received: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(202)
+            self.end_headers()
+            self.wfile.write(b'{"status": "success", "image": "example", "log": []}\n')
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", received
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def docker_build(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["docker", "build", "."],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
