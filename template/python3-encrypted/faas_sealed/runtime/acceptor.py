@@ -286,6 +286,8 @@ class Acceptor:
             return
         connection = self._connections[worker.held]
         if connection.number != number or state == FREE:
+            # It may have been waiting for more than one byte.
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             self._park(connection)
         elif state == REPLYING:
             with suppress(OSError):

@@ -54,7 +54,8 @@ class Disconnected(Exception):
 class Wire:
     """A connection, waited on until a deadline.
 
-    `on_wait` is called once, when nothing has been there to read for SETTLE_SECONDS.
+    `on_wait` is called once, when there is still nothing to read SETTLE_SECONDS after
+    the first time that nothing was there.
     `deadline` is in seconds of CLOCK_MONOTONIC.
     """
 
@@ -62,6 +63,7 @@ class Wire:
         self.socket = sock
         self.deadline = 0.0
         self._on_wait = on_wait
+        self._settles_by = 0.0
 
     def wait_quietly(self, deadline: float) -> None:
         """From now on wait until `deadline`, and tell nobody."""
@@ -99,12 +101,17 @@ class Wire:
         poller = select.poll()
         poller.register(self.socket, select.POLLIN)
         if self._on_wait is not None:
-            if poller.poll(SETTLE_SECONDS * 1000):
+            self._settles_by = self._settles_by or time.monotonic() + SETTLE_SECONDS
+            if poller.poll(_milliseconds_until(self._settles_by)):
                 return
             on_wait, self._on_wait = self._on_wait, None
             on_wait()
-        if not poller.poll(max(0.0, self.deadline - time.monotonic()) * 1000):
+        if not poller.poll(_milliseconds_until(self.deadline)):
             raise SlowRequest
+
+
+def _milliseconds_until(when: float) -> float:
+    return max(0.0, when - time.monotonic()) * 1000
 
 
 class Request:

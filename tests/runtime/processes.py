@@ -1,0 +1,62 @@
+"""The processes of a function, as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..support import Function, session, wait_until
+
+
+def zygote(function: Function) -> int:
+    """Return the process id of the zygote; wait until there is one."""
+    wait_until(lambda: bool(_named(function, "faas-zygote")), "there is a zygote")
+    (pid,) = _named(function, "faas-zygote")
+    return pid
+
+
+def workers(function: Function) -> set[int]:
+    return _named(function, "faas-worker")
+
+
+def wait_ended(*pids: int) -> None:
+    """Wait until processes have ended and been reaped."""
+    wait_until(lambda: not any(map(exists, pids)), f"{pids} have ended")
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def is_zombie(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+    return False
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    """Return what the descriptors of a process are open on."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found[int(link.name)] = os.readlink(link)
+    return found
+
+
+def status(pid: int, member: str) -> str:
+    """Return a member of /proc/PID/status."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == member:
+            return value.strip()
+    raise KeyError(member)
+
+
+def _named(function: Function, name: str) -> set[int]:
+    found = set()
+    for pid in session(function.process.pid):
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name and not is_zombie(pid):
+                found.add(pid)
+    return found
