@@ -208,7 +208,7 @@ def test_a_bit_that_is_read_cannot_be_another() -> None:
     assert set(passed) == free
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.data())
 def test_both_implementations_agree_about_damaged_bundles(data: st.DataObject) -> None:
     altered = SAMPLE
@@ -243,7 +243,7 @@ entries = st.builds(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.lists(entries, max_size=3))
 def test_both_implementations_agree_about_zips_that_lie(lies: list[Entry]) -> None:
     judge(zip_of(*lies))

@@ -41,6 +41,14 @@ def test_a_trace_with_one_other_character_is_refused(data: st.DataObject) -> Non
         open_trace(text[:at] + other + text[at + 1 :], forge.CONTENT_KEY, CONTEXT)
 
 
+def test_a_content_id_is_read_from_a_trace_of_a_possible_length_only() -> None:
+    shortest = sealed("")
+    assert trace_content_id(shortest) == CONTENT_ID
+    for damaged in (shortest[:-4], sealed("x" * MAX_TRACE_BYTES) + "AAAA", shortest[5:], ""):
+        with pytest.raises(MalformedTrace):
+            trace_content_id(damaged)
+
+
 def test_a_trace_opens_with_its_own_content_key_and_function_only() -> None:
     text = sealed("secret")
     with pytest.raises(MalformedTrace):

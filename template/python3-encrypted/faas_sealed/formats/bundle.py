@@ -92,7 +92,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
         if data[local_at:content_at] != local:
             raise MalformedBundle("an entry of the bundle differs from the directory")
         content_end = content_at + packed
-        if content_end > directory_at or size > room:
+        if size > room:
             raise MalformedBundle("the bundle's entries are larger than the format allows")
         content = _inflate(data[content_at:content_end], method, size)
         if zlib.crc32(content) != crc:

@@ -53,9 +53,9 @@ def _decode(text: str) -> bytes:
         data = base64_decode(text[len(PREFIX) :])
     except ValueError as error:
         raise MalformedTrace(f"the trace is damaged: {error}") from None
-    length = len(data) - ID_BYTES - SALT_BYTES - TAG_BYTES
-    if not 0 <= length <= MAX_TRACE_BYTES:
-        raise MalformedTrace(f"the trace is {length} bytes, expected 0 to {MAX_TRACE_BYTES}")
+    least = ID_BYTES + SALT_BYTES + TAG_BYTES
+    if not least <= len(data) <= least + MAX_TRACE_BYTES:
+        raise MalformedTrace(f"the trace has the wrong length: {len(data)} bytes")
     return data
 
 
