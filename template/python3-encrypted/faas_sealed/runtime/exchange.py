@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from faas_sealed.runtime.table import HANDLING, REPLYING
 
 READY_PATH = "/.well-known/faas-seal/ready"
 MAX_KEY_HEADER = 4096
+_CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
 DEADLINE_MARGIN = 0.1
 
@@ -75,16 +77,17 @@ class Exchange:
     def _answer(self) -> Response:
         try:
             self._request = request = Request(self._wire, self._settings.max_body)
-            self._call_id = request.headers.get("X_CALL_ID", "")[:64] or str(uuid.uuid4())
+            call_id = request.headers.get("X_CALL_ID", "")
+            # It goes into the log, between words that `faas-seal explain` reads.
+            self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
             return _answer_without_key(request) or self._call(request)
         except SealError as error:
             return problem_of(error, self._call_id or str(uuid.uuid4()))
 
     def _call(self, request: Request) -> Response:
-        function_key = _take_key(request)
         sealed = self._handler.sealed
-        content_key = sealed.content_key(function_key, time.time())
+        content_key = sealed.content_key(_take_key(request), time.time())
         self.has_opened = True
         self._log.begin_call(content_key, sealed.header)
         program = self._handler.open(content_key)

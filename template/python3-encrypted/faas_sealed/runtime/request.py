@@ -130,7 +130,7 @@ class Request:
             parser.received(head)
         except ValueError:  # a number with thousands of digits, brackets in the URI
             raise MalformedRequest from None
-        if parser.error is not None or parser.version not in ("1.0", "1.1"):
+        if parser.error is not None or parser.empty or parser.version not in ("1.0", "1.1"):
             raise MalformedRequest
         self.method: str = parser.command
         self.path: str = parser.path or "/"
