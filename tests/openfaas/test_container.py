@@ -89,3 +89,10 @@ def test_says_nothing_of_the_source(greet: Container, sealed: Project, canary: C
     assert "handler-error" in said
     assert canary.word not in said
     assert sealed.header("greet")["X-Function-Key"] not in said
+
+
+def test_ends_by_itself_before_docker_kills_it(sealed: Project) -> None:
+    image, environment = sealed.image("greet"), sealed.environment("greet")
+    with containers.running(image, environment, *LOCKED_DOWN) as container:
+        container.docker("stop")
+        assert container.docker("inspect", "--format={{.State.ExitCode}}").strip() == "0"
