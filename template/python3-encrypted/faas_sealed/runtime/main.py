@@ -16,6 +16,17 @@ from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 
+# With these the interpreter itself would tell names of the handler's modules and functions,
+# in the log or in files (docs.python.org/3/using/cmdline.html#environment-variables).
+TELLTALES = (
+    "PYTHONDUMPREFS",
+    "PYTHONDUMPREFSFILE",
+    "PYTHONPERFSUPPORT",
+    "PYTHONPROFILEIMPORTTIME",
+    "PYTHONVERBOSE",
+    "PYTHON_PERF_JIT_SUPPORT",
+)
+
 
 def main() -> NoReturn:
     """Serve until told to end. A setting or file that is refused ends it with one line."""
@@ -40,6 +51,8 @@ def _run_acceptor(settings: Settings) -> None:
     name_process("faas-acceptor")
     forbid_dumps()
     adopt_orphans()
+    for name in TELLTALES:
+        os.environ.pop(name, None)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     data = _read_verified(settings)
