@@ -1,0 +1,64 @@
+"""Calls of the victim, with canaries in all that a request has."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+from ..support import Answer, Function, read_answer
+from .plants import Plants
+
+
+class Client:
+    """Calls one function, and remembers what it answered."""
+
+    def __init__(self, function: Function, plants: Plants) -> None:
+        self.function = function
+        self.plants = plants
+        self.answers: list[Answer] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def head(self, act: str, length: int | None, key: str | None = "") -> bytes:
+        """Return the head of a request; `act` is one of the victim's.
+
+        `length` is that of the body, or None for one in chunks.
+        """
+        framing = (
+            ("Transfer-Encoding", "chunked") if length is None else ("Content-Length", str(length))
+        )
+        target = f"/{act}/{self.plants.path}?query={self.plants.query}"
+        headers = [("X-Canary", self.plants.header), framing]
+        return self.function.head(target, "POST", None, headers, key)
+
+    def body(self, size: int = 0) -> bytes:
+        """Return a body of canaries, of `size` bytes at least."""
+        body = self.plants.body.encode()
+        return body * max(1, -(-size // len(body)))
+
+    def call(self, act: str, *, body: bytes | None = None, key: str | None = "") -> Answer:
+        """Send a request, and return its answer."""
+        body = self.body() if body is None else body
+        with self.function.connect() as connection:
+            connection.sendall(self.head(act, len(body), key) + body)
+            return self.read(connection)
+
+    def connect(self) -> socket.socket:
+        """Return a connection that stays open as long as this client."""
+        return self._open.enter_context(self.function.connect())
+
+    def read(self, connection: socket.socket) -> Answer:
+        """Return the next answer on a connection."""
+        answer = read_answer(connection, "POST")
+        self.answers.append(answer)
+        return answer
+
+    def traces(self) -> list[str]:
+        """Return the traces in the answers so far, opened."""
+        failed = [answer.json() for answer in self.answers if answer.status == 500]
+        return [self.function.open_trace(problem["trace"]) for problem in failed]

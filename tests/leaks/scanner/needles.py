@@ -1,0 +1,69 @@
+"""The forms in which a byte run may lie somewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes
+
+# Whatever its alignment, a run this long covers one aligned word of eight bytes.
+SHORTEST = 15
+
+
+@dataclass(frozen=True)
+class Needle:
+    """One form of a canary. `run` are the bytes that are looked for."""
+
+    canary: str
+    form: str
+    run: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.run) < SHORTEST:
+            size = len(self.run)
+            raise ValueError(f"{self.canary} as {self.form} is {size} bytes, at least {SHORTEST}")
+
+
+def _base64(shift: int, encode: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Return the characters that stand for a run alone, `shift` bytes after a multiple of three."""
+
+    def form(run: bytes) -> bytes:
+        begin, end = -(-shift * 8 // 6), (shift + len(run)) * 8 // 6
+        return encode(bytes(shift) + run)[begin:end]
+
+    return form
+
+
+def _recoded(encoding: str) -> Callable[[bytes], bytes]:
+    return lambda run: run.decode().encode(encoding)
+
+
+ANY_BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "bytes": lambda run: run,
+    "hex": lambda run: run.hex().encode(),
+    "HEX": lambda run: run.hex().upper().encode(),
+    "percent": lambda run: quote_from_bytes(run).encode(),
+    "percent, slashes too": lambda run: quote_from_bytes(run, safe="").encode(),
+    "repr": lambda run: repr(run)[2:-1].encode(),
+    **{f"base64+{n}": _base64(n, base64.standard_b64encode) for n in range(3)},
+    **{f"base64url+{n}": _base64(n, base64.urlsafe_b64encode) for n in range(3)},
+}
+# CPython keeps a text in one, two or four bytes a character, by its widest one.
+TEXT_ONLY: dict[str, Callable[[bytes], bytes]] = {
+    **{name: _recoded(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")},
+    "json": lambda run: json.dumps(run.decode())[1:-1].encode(),
+}
+
+
+def needles(canary: str, value: str | bytes) -> Iterator[Needle]:
+    """Yield the different forms of a canary: text in more of them than other bytes."""
+    text = isinstance(value, str)
+    run = value.encode() if isinstance(value, str) else value
+    seen: set[bytes] = set()
+    for form, make in (ANY_BYTES | TEXT_ONLY if text else ANY_BYTES).items():
+        made = make(run)
+        if made not in seen:
+            seen.add(made)
+            yield Needle(canary, form, made)

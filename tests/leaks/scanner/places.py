@@ -1,0 +1,142 @@
+"""Where a search looks: files, folders, and what the kernel shows of a process.
+
+Memory is what a process alone has written: pages that came from a file unaltered are
+left to a search of that file. Reading it takes the right to trace the process
+(ptrace(2), CAP_SYS_PTRACE where it is not dumpable).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .search import Hit, Incomplete, Search
+
+_PAGE = mmap.PAGESIZE
+# /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.
+_PRESENT = 1 << 63 | 1 << 62
+_OF_FILE = 1 << 61
+_OF_KERNEL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
+
+
+def in_file(search: Search, path: Path) -> set[Hit]:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:  # or it is one of /proc
+            return search.in_bytes(file.read(), str(path))
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return search.in_bytes(content, str(path))
+
+
+def in_folder(search: Search, folder: Path) -> set[Hit]:
+    """Search the names and contents of all files below a folder, links unfollowed."""
+    hits: set[Hit] = set()
+    for path in sorted(folder.rglob("*")):
+        hits |= search.in_bytes(os.fsencode(path.relative_to(folder)), f"the name of {path}")
+        if path.is_symlink():
+            hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
+        elif path.is_file():
+            hits |= in_file(search, path)
+    return hits
+
+
+def processes(root: int) -> list[int]:
+    """Return a process id and those of all its descendants."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def in_processes(search: Search, root: int) -> set[Hit]:
+    """Search a process and all its descendants."""
+    return set().union(*(in_process(search, pid) for pid in processes(root)))
+
+
+def in_process(search: Search, pid: int) -> set[Hit]:
+    """Search command line, environment, anonymous files and memory of a process.
+
+    One that has ended has nothing. Raises PermissionError where the caller may not
+    read, Incomplete where something that is there could not be read.
+    """
+    hits: set[Hit] = set()
+    folder = Path(f"/proc/{pid}")
+    with suppress(FileNotFoundError, ProcessLookupError):
+        name = (folder / "cmdline").read_bytes()[:40].replace(b"\0", b" ").decode(errors="replace")
+        for kind in ("cmdline", "environ"):
+            hits |= search.in_bytes((folder / kind).read_bytes(), f"{kind} of {pid} ({name})")
+        hits |= _in_descriptors(search, folder, f"{pid} ({name})")
+        for run in _memory(folder):
+            hits |= search.in_memory(run.content, f"memory of {pid} ({name}) {run.name}")
+    return hits
+
+
+def _in_descriptors(search: Search, folder: Path, name: str) -> set[Hit]:
+    """Search the open files that no folder shows: memfds, and temporary files unlinked."""
+    hits: set[Hit] = set()
+    for link in (folder / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            target = os.fspath(link.readlink())
+            if target.endswith(" (deleted)") and link.is_file():
+                hits |= search.in_bytes(link.read_bytes(), f"{target} of {name}")
+    return hits
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Consecutive pages of memory, and in which mapping they begin."""
+
+    name: str
+    content: bytes
+
+
+def _memory(folder: Path) -> Iterator[_Run]:
+    with (folder / "mem").open("rb", buffering=0) as memory:
+        for start, end, name in _written(folder):
+            content = bytearray()
+            while start + len(content) < end:
+                try:
+                    piece = os.pread(
+                        memory.fileno(), end - start - len(content), start + len(content)
+                    )
+                except OSError:
+                    piece = b""
+                if not piece:
+                    if not (folder / "maps").read_bytes():  # it has ended
+                        return
+                    raise Incomplete(f"{folder}/mem cannot be read in {name}")
+                content += piece
+            yield _Run(name, bytes(content))
+
+
+def _written(folder: Path) -> list[tuple[int, int, str]]:
+    """Return start, end and name of the runs of pages that the process has written."""
+    runs: list[tuple[int, int, str]] = []
+    with (folder / "pagemap").open("rb", buffering=0) as pagemap:
+        for line in (folder / "maps").read_text().splitlines():
+            span, _, _, _, _, *rest = line.split(None, 5)
+            name = rest[0] if rest else "anonymous"
+            if name in _OF_KERNEL:
+                continue
+            ignored = _OF_FILE if name.startswith("/") and not name.endswith(" (deleted)") else 0
+            start, end = (int(text, 16) for text in span.split("-"))
+            size = (end - start) // _PAGE * 8
+            entries = memoryview(os.pread(pagemap.fileno(), size, start // _PAGE * 8)).cast("Q")
+            for page, entry in enumerate(entries):
+                if not entry & _PRESENT or entry & ignored:
+                    continue
+                at = start + page * _PAGE
+                if runs and runs[-1][1] == at:
+                    runs[-1] = (runs[-1][0], at + _PAGE, runs[-1][2])
+                else:
+                    runs.append((at, at + _PAGE, name))
+    return runs

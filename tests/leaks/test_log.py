@@ -1,0 +1,89 @@
+"""What the function writes to its log, and what it answers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ..support import Function, serve
+from . import traffic
+from .client import Client
+from .plants import Plants
+from .scanner import proof
+from .scanner.search import Hit, Search, report
+
+SAID = "what a handler prints is in the log"
+
+
+@pytest.mark.parametrize(
+    ("form", "libraries"), [("text", []), ("json", ["flask"])], ids=["text", "json, with Flask"]
+)
+def test_log_and_answers_tell_nothing(form: str, libraries: list[str]) -> None:
+    plants = Plants()
+    with serve(plants.files, preload=libraries, seal_log=form, exec_timeout="3s") as function:
+        search = plants.search(function)
+        proof.prove_forms(search)
+        with Client(function, plants) as client:
+            for each in traffic.PATIENT:
+                each(client)
+        assert client.call("say").status == 200
+        traces = client.traces()
+    log = function.stdout.text + function.stderr.text
+    assert SAID in log
+    assert any(str(plants.code["message"]) in trace for trace in traces)
+    assert len(re.findall("fse1_", log)) > len(traces)
+    hits = in_log(search, function) | in_answers(search, client)
+    assert not hits, report(hits)
+
+
+@pytest.mark.xfail(strict=True, reason="CPython writes the names past sys.stderr")
+def test_a_fatal_error_of_the_interpreter_names_nothing() -> None:
+    plants = Plants()
+    with serve(plants.files) as function:
+        search = plants.search(function)
+        assert Client(function, plants).call("fail_fatally").status == 502
+    hits = in_log(search, function)
+    assert not hits, report(hits)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONPROFILEIMPORTTIME", "PYTHONVERBOSE"],
+)
+def test_settings_of_the_interpreter_make_the_log_tell_nothing(variable: str) -> None:
+    plants = Plants()
+    with serve(plants.files, environ={variable: "1"}) as function:
+        search = plants.search(function)
+        for act, status in (("answer", 200), ("fail", 500), ("crash", 502)):
+            assert Client(function, plants).call(act).status == status
+    hits = in_log(search, function)
+    assert not hits, report(hits)
+
+
+@pytest.mark.parametrize("call_id", ["two words", "x" * 65, "escape\x9b31m", "fse1_a fse1_b", ""])
+def test_a_call_id_puts_nothing_strange_into_the_log(call_id: str) -> None:
+    with serve({"handler.py": "def handle(event, context):\n    1 / 0\n"}) as function:
+        answer = function.request(headers=[("X-Call-Id", call_id)])
+    reference = answer.json()["reference"]
+    assert re.fullmatch("[0-9a-f-]{36}", reference)
+    line = function.stderr.text
+    assert line == f"faas-seal: handler-error {reference} {answer.json()['trace']}\n"
+
+
+def in_log(search: Search, function: Function) -> set[Hit]:
+    hits: set[Hit] = set()
+    for line in (bytes(function.stdout) + bytes(function.stderr)).splitlines():
+        hits |= search.in_bytes(line, f"the log line {line[:200]!r}")
+    return hits
+
+
+def in_answers(search: Search, client: Client) -> set[Hit]:
+    """Search answers; the victim's own reply belongs into one that is no error."""
+    strange = search.without("reply", "reply header")
+    hits: set[Hit] = set()
+    for answer in client.answers:
+        content = repr(answer.headers).encode() + answer.body
+        looked_for = strange if answer.status < 400 else search
+        hits |= looked_for.in_bytes(content, f"an answer of status {answer.status}")
+    return hits
