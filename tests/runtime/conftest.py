@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,9 +24,12 @@ def handle(event, context):
 }
 
 
-def serve_program(**settings: str | int) -> AbstractContextManager[Function]:
+def serve_program(
+    stdin: int = subprocess.PIPE, **settings: str | int
+) -> AbstractContextManager[Function]:
     """Serve the program with these settings."""
-    return serve(PROGRAM, **settings)
+    environ = {name: str(value) for name, value in settings.items()}
+    return serve(PROGRAM, stdin=stdin, environ=environ)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +24,11 @@ def wait_ended(*pids: int) -> None:
     wait_until(lambda: not any(map(exists, pids)), f"{pids} have ended")
 
 
+def wait_asleep(pid: int) -> None:
+    """Wait until a process waits, as a worker does when it has nothing more to do."""
+    wait_until(lambda: status(pid, "State").startswith("S"), f"{pid} waits")
+
+
 def exists(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -40,7 +44,7 @@ def descriptors(pid: int) -> dict[int, str]:
     found = {}
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
-            found[int(link.name)] = os.readlink(link)
+            found[int(link.name)] = str(link.readlink())
     return found
 
 

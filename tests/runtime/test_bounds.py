@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from ..support import READY, serve, wait_until
-from .conftest import Gate, serve_program
+from .conftest import PROGRAM, Gate, serve_program
 from .processes import workers
 from .wire import Client, chunked, connected, posted, reason, run, several
 
@@ -24,33 +24,37 @@ def handle(event, context):
 
 @pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
 def test_no_more_handlers_run_at_once_than_there_are_workers(isolation: str, gate: Gate) -> None:
-    with serve_program(seal_workers=3, seal_isolation=isolation) as function:
-        with several(function, 10) as clients:
-            for client in clients:
-                client.post(gate.code)
-            held = gate.wait_for(3)
-            assert function.process.poll() is None
-            time.sleep(0.2)  # a fourth would need a few milliseconds
-            assert gate.inside() == held
-            assert len(workers(function)) == 3
-            gate.open()
-            assert {client.read().status for client in clients} == {200}
+    with (
+        serve_program(seal_workers=3, seal_isolation=isolation) as function,
+        several(function, 10) as clients,
+    ):
+        for client in clients:
+            client.post(gate.code)
+        held = gate.wait_for(3)
+        time.sleep(0.2)  # a fourth would need a few milliseconds
+        assert gate.inside() == held
+        assert len(workers(function)) == 3
+        gate.open()
+        assert {client.read().status for client in clients} == {200}
 
 
 def test_workers_that_linger_count_as_well(gate: Gate) -> None:
-    with serve_program(seal_workers=3, seal_linger="30s") as function:
-        with several(function, 3) as idle, several(function, 6) as clients:
-            for client in idle:
-                client.post(PID)
-            for client in idle:
-                assert client.read().status == 200
-            for client in clients:
-                client.post(gate.code)
-            gate.wait_for(3)
-            assert len(workers(function)) == 3
-            gate.open()
-            assert {client.read().status for client in clients} == {200}
-            assert all(int(client.run(PID)) for client in idle)
+    with (
+        serve_program(seal_workers=3, seal_linger="30s") as function,
+        several(function, 3) as idle,
+        several(function, 6) as clients,
+    ):
+        for client in idle:
+            client.post(PID)
+        for client in idle:
+            assert client.read().status == 200
+        for client in clients:
+            client.post(gate.code)
+        gate.wait_for(3)
+        assert len(workers(function)) == 3
+        gate.open()
+        assert {client.read().status for client in clients} == {200}
+        assert all(int(client.run(PID)) for client in idle)
 
 
 def test_slow_requests_are_read_beside_the_handlers_but_handled_among_them(gate: Gate) -> None:
@@ -102,14 +106,17 @@ def has_answer(client: Client) -> bool:
 
 
 def test_who_waits_too_long_is_told_that_the_function_is_busy(gate: Gate) -> None:
-    with serve_program(seal_workers=1, read_timeout="300ms") as function:
-        with connected(function) as held, connected(function) as waiting:
-            held.post(gate.code)
-            gate.wait_for(1)
-            waiting.post(PID)
-            assert reason(waiting.read()) == "busy"
-            gate.open()
-            assert held.read().status == 200
+    with (
+        serve_program(seal_workers=1, read_timeout="1s") as function,
+        connected(function) as held,
+        connected(function) as waiting,
+    ):
+        held.post(gate.code)
+        gate.wait_for(1)
+        waiting.post(PID)
+        assert reason(waiting.read()) == "busy"
+        gate.open()
+        assert held.read().status == 200
 
 
 def test_beyond_the_readers_the_answer_is_busy() -> None:
@@ -164,14 +171,9 @@ def test_a_larger_body_is_refused_by_its_length_before_it_comes() -> None:
         assert client.ends()
 
 
-@pytest.mark.parametrize("handler", ["whole", "streaming"])
-def test_a_larger_chunked_body_is_refused_while_it_comes(handler: str) -> None:
-    with ExitStack() as stack:
-        serving = serve(STREAMING, seal_max_body=100_000)
-        if handler == "whole":
-            serving = serve_program(seal_max_body=100_000)
-        function = stack.enter_context(serving)
-        client = stack.enter_context(connected(function))
+@pytest.mark.parametrize("files", [PROGRAM, STREAMING])
+def test_a_larger_chunked_body_is_refused_while_it_comes(files: dict[str, str]) -> None:
+    with serve(files, seal_max_body=100_000) as function, connected(function) as client:
         client.send(function.head("/echo", "POST", headers=CHUNKED))
         for _ in range(2):
             client.send(b"c350\r\n" + bytes(50_000) + b"\r\n")
@@ -198,23 +200,25 @@ def test_no_early_answer_is_lost_on_a_client_that_still_sends(key: str) -> None:
 
 
 def test_nobody_waits_behind_a_slow_handler_while_a_worker_is_free(gate: Gate) -> None:
-    with serve_program(seal_workers=2, seal_linger="30s") as function:
-        with several(function, 4) as clients:
-            for _ in range(20):
-                for client in clients:
-                    client.post(PID)
-                for client in clients:
-                    assert client.read().status == 200
-            # Both workers keep a connection, and one of them is held up now.
-            clients[0].post(gate.code)
-            gate.wait_for(1)
-            for _ in range(20):
-                for client in clients[1:]:
-                    client.post(PID)
-                for client in clients[1:]:
-                    assert client.read().status == 200
-            gate.open()
-            assert clients[0].read().status == 200
+    with (
+        serve_program(seal_workers=2, seal_linger="30s") as function,
+        several(function, 4) as clients,
+    ):
+        for _ in range(20):
+            for client in clients:
+                client.post(PID)
+            for client in clients:
+                assert client.read().status == 200
+        # Both workers keep a connection, and one of them is held up now.
+        clients[0].post(gate.code)
+        gate.wait_for(1)
+        for _ in range(20):
+            for client in clients[1:]:
+                client.post(PID)
+            for client in clients[1:]:
+                assert client.read().status == 200
+        gate.open()
+        assert clients[0].read().status == 200
 
 
 def test_readiness_is_answered_without_a_key_and_with_one() -> None:

@@ -6,7 +6,7 @@ import time
 
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from ..support import READY, serve, wait_until
+from ..support import PATIENCE, READY, serve, wait_until
 from .conftest import serve_program
 from .processes import wait_ended, workers
 from .wire import chunked, connected, reason, run, several
@@ -73,8 +73,10 @@ def test_with_burst_every_request_executes_the_handler_anew() -> None:
 
 
 def test_with_warm_the_module_stays() -> None:
-    settings = {"seal_isolation": "warm", "seal_workers": 1}
-    with serve(COUNTER, **settings) as function, connected(function) as client:
+    with (
+        serve(COUNTER, seal_isolation="warm", seal_workers=1) as function,
+        connected(function) as client,
+    ):
         answers = []
         for _ in range(5):
             client.send(function.head())
@@ -85,8 +87,10 @@ def test_with_warm_the_module_stays() -> None:
 
 
 def test_with_warm_a_worker_outlives_any_number_of_requests() -> None:
-    settings = {"seal_isolation": "warm", "seal_burst_requests": 3}
-    with serve(COUNTER, **settings) as function, connected(function) as client:
+    with (
+        serve(COUNTER, seal_isolation="warm", seal_burst_requests=3) as function,
+        connected(function) as client,
+    ):
         for calls in range(1, 10):
             client.send(function.head())
             assert client.read().json()["calls"] == calls
@@ -108,17 +112,19 @@ def test_with_warm_a_worker_ends_after_its_time() -> None:
 
 
 def test_requests_without_a_valid_key_do_not_keep_a_worker_alive() -> None:
-    with serve(COUNTER, seal_isolation="warm", seal_warm_ttl="500ms") as function:
-        with connected(function) as client:
-            client.send(function.head())
-            used = client.read().json()["pid"]
-            until = time.monotonic() + 5
-            while used in workers(function):
-                assert time.monotonic() < until, "the worker lives on"
-                client.send(function.head(READY, key=None))
-                client.read()
-                client.send(function.head(key=WRONG_KEY))
-                assert client.read().status == 403
+    with (
+        serve(COUNTER, seal_isolation="warm", seal_warm_ttl="500ms") as function,
+        connected(function) as client,
+    ):
+        client.send(function.head())
+        used = client.read().json()["pid"]
+        until = time.monotonic() + PATIENCE
+        while used in workers(function):
+            assert time.monotonic() < until, "the worker lives on"
+            client.send(function.head(READY, key=None))
+            client.read()
+            client.send(function.head(key=WRONG_KEY))
+            assert client.read().status == 403
 
 
 def test_a_request_that_is_half_sent_does_not_keep_a_used_worker_alive() -> None:
@@ -150,8 +156,10 @@ def test_a_slow_request_goes_to_a_fresh_worker_however_it_begins() -> None:
 
 
 def test_a_warm_worker_makes_way_for_a_slow_request() -> None:
-    settings = {"seal_isolation": "warm", "seal_workers": 1}
-    with serve_program(**settings) as function, connected(function) as client:
+    with (
+        serve_program(seal_isolation="warm", seal_workers=1) as function,
+        connected(function) as client,
+    ):
         used = int(client.run(PID))
         request = function.head("/", "POST", PID.encode())
         with connected(function) as slow:

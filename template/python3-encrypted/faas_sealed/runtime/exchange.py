@@ -20,7 +20,7 @@ from faas_sealed.runtime.request import Disconnected, Request, Wire
 from faas_sealed.runtime.responses import Response, problem_of
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.stream import BodyStream
-from faas_sealed.runtime.table import HANDLING, REPLYING
+from faas_sealed.runtime.table import FREE, HANDLING, REPLYING
 
 READY_PATH = "/.well-known/faas-seal/ready"
 MAX_KEY_HEADER = 4096
@@ -70,9 +70,10 @@ class Exchange:
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            # Under the deadline still: the handler's destructors run here.
             self._handler.finish()
             self._log.end_call()
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _answer(self) -> Response:
         try:
@@ -136,7 +137,8 @@ class Exchange:
         if not isinstance(response.body, bytes):
             until = time.monotonic() + self._settings.stream_timeout
             signal.setitimer(signal.ITIMER_REAL, self._settings.stream_timeout)
-        self._station.mark(REPLYING, max(until, time.monotonic() + 1))
+        until = max(until, time.monotonic() + 1)
+        self._station.mark(REPLYING, until)
         try:
             self.keeps_connection = responses.send(
                 self._socket,
@@ -148,6 +150,8 @@ class Exchange:
         except responses.BodyFailed as error:
             self._log.sealed("handler-error", trace_of(error.cause))
             self._socket.shutdown(socket.SHUT_RDWR)
+        if self.keeps_connection:  # whatever becomes of this process
+            self._station.mark(FREE, until)
 
     def _ask_for_time(self) -> None:
         self._slow = True

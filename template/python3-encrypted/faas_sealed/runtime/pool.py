@@ -17,7 +17,7 @@ from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import has_ended, kill_children, kill_group, reap_children
-from faas_sealed.runtime.table import FREE, HANDLING, REPLYING, Table
+from faas_sealed.runtime.table import FREE, READING, Table
 
 # Fresh workers that wait forked. With one process a request there is always a next
 # one to fork, and the fork should not be what a request waits for.
@@ -226,16 +226,18 @@ class Pool:
         `needing_fresh` of those who wait cannot be served by a used worker.
         """
         self._give_room()
-        if waiting or self._without_room:
+        if self._control is not None and self.ready:
+            self._fork_for(waiting, needing_fresh, self._control)
+        if self._without_room or waiting > self._count_fresh():
             self.ask_back()
-        if self._control is None or not self.ready:
-            return
-        fresh = sum(worker.fresh for worker in self.workers)
+
+    def _fork_for(self, waiting: int, needing_fresh: int, control: Channel) -> None:
+        fresh = self._count_fresh()
         for _ in range(needing_fresh - fresh - self._room()):
             self._retire_one(used=True)
         wanted = min(self._spares + waiting - fresh, self._room(), len(self._free_rows))
         for _ in range(wanted):
-            self._fork(self._control)
+            self._fork(control)
 
     def _fork(self, control: Channel) -> None:
         ours, theirs = Channel.pair()
@@ -278,6 +280,9 @@ class Pool:
                 return True
         return False
 
+    def _count_fresh(self) -> int:
+        return sum(worker.fresh for worker in self.workers)
+
     def _room(self) -> int:
         """Return how many more workers may handle or wait for something to handle."""
         counted = sum(not (worker.slow or worker.retired) for worker in self.workers)
@@ -316,7 +321,7 @@ class Pool:
         now = time.monotonic_ns()
         for worker in self.workers:
             state, _, until = self.table.read(worker.row)
-            overdue = state in (HANDLING, REPLYING) and until + GRACE_NANOSECONDS < now
+            overdue = state != READING and 0 < until < now - GRACE_NANOSECONDS
             if overdue and worker.pidfd >= 0 and not has_ended(worker.pidfd):
                 kill_group(worker.pid)
                 with suppress(ProcessLookupError):
