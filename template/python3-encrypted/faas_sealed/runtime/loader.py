@@ -10,6 +10,8 @@ import importlib.util
 import io
 import linecache
 import os
+import pathlib
+import posixpath
 import sys
 from collections.abc import Mapping
 from types import CodeType, ModuleType
@@ -20,13 +22,15 @@ from faas_sealed.runtime.resources import Resources
 PACKAGE = "function"
 # Where the files seem to lie: the directory of `__file__`. It exists nowhere.
 ROOT = "/sealed/function"
+_ABOVE = "/sealed"
 
 
 class Program:
     """The files of a bundle, and their code as far as it has been compiled.
 
-    `streams` tells whether the handler names `stream`, and so may want to start before
-    the body of its request has arrived. A wrong guess costs time, not correctness.
+    `streams` tells whether the source says `.stream`, so that the handler may want to
+    start before the body of its request has arrived. A wrong guess costs time, not
+    correctness.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -42,13 +46,9 @@ class Program:
 
     @property
     def streams(self) -> bool:
-        return "handler.py" in self.files and _names(self.code("handler.py"), "stream")
-
-
-def _names(code: CodeType, name: str) -> bool:
-    return name in code.co_names or any(
-        _names(constant, name) for constant in code.co_consts if isinstance(constant, CodeType)
-    )
+        return any(
+            name.endswith(".py") and b".stream" in source for name, source in self.files.items()
+        )
 
 
 class Package:
@@ -65,7 +65,8 @@ class Package:
 
     def unload(self) -> None:
         """Forget every module of the package, and the source that tracebacks cached."""
-        sys.meta_path.remove(self._finder)
+        # The handler may have changed any of these.
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
         _open_files.files = {}
         for name in self._finder.found:
             sys.modules.pop(name, None)
@@ -139,14 +140,18 @@ class _Loader(importlib.abc.InspectLoader):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return self._program.files[name]
 
-    def get_resource_reader(self, fullname: str) -> Resources | None:
-        if self._folder is None:
-            return None
-        return Resources(self._program.files, self._folder)
+    def get_resource_reader(self, fullname: str) -> Resources:
+        # Of a module too: its resources are those beside it.
+        folder = (self._file or "").rpartition("/")[0] if self._folder is None else self._folder
+        return Resources(self._program.files, folder)
 
 
 class _OpenFiles:
-    """`open()` for paths beside `__file__`: the bundle's files, read from memory."""
+    """`open()` for paths beside `__file__`: the bundle's files, read from memory.
+
+    A relative path counts from the folder above the package, as the official template's
+    process stands there.
+    """
 
     def __init__(self) -> None:
         self.files: Mapping[str, bytes] = {}
@@ -156,9 +161,9 @@ class _OpenFiles:
         if not self.files or not isinstance(path, (str, os.PathLike)):
             return None
         text = os.fspath(path)
-        if not isinstance(text, str) or not text.startswith(ROOT):
+        if not isinstance(text, str):
             return None
-        name = os.path.relpath(os.path.normpath(text), ROOT)
+        name = posixpath.normpath(posixpath.join(_ABOVE, text)).removeprefix(f"{ROOT}/")
         return name if name in self.files else None
 
     def __call__(
@@ -177,15 +182,21 @@ class _OpenFiles:
             return self._open(file, mode, buffering, encoding, errors, newline, *args, **kwargs)
         if set(mode) & set("wax+"):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(file))
-        content = io.BytesIO(self.files[name])
+        content = _File(self.files[name])
+        content.name = os.fspath(file)
         if "b" in mode:
             return content
-        text_encoding = encoding or "utf-8"
-        return io.TextIOWrapper(content, text_encoding, errors, newline)
+        return io.TextIOWrapper(content, encoding or "utf-8", errors, newline)
 
     def install(self) -> None:
         builtins.open = self
         io.open = self
+        if sys.version_info < (3, 11):  # pathlib took its own reference to io.open
+            pathlib._NormalAccessor.open = self  # type: ignore[attr-defined]
+
+
+class _File(io.BytesIO):
+    name: str
 
 
 _open_files = _OpenFiles()

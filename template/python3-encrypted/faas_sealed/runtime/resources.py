@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import importlib.resources
 import io
+import posixpath
 import sys
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable, TraversableResources
@@ -14,13 +17,16 @@ else:
 
 
 class Resources(TraversableResources):
-    """The resources of one package: the files below `folder` (empty, or ending in `/`)."""
+    """The resources of one package: the files below `folder` (empty for all)."""
 
     def __init__(self, files: Mapping[str, bytes], folder: str) -> None:
         self._root = _Node(files, folder.rstrip("/"))
 
     def files(self) -> Traversable:
         return self._root
+
+    def resource_path(self, resource: Any) -> NoReturn:
+        raise _without_path(resource)
 
 
 class _Node(Traversable):
@@ -29,6 +35,9 @@ class _Node(Traversable):
     def __init__(self, files: Mapping[str, bytes], path: str) -> None:
         self._files = files
         self._path = path
+
+    def __repr__(self) -> str:
+        return f"<{self._path or '.'} of the sealed function>"
 
     @property
     def name(self) -> str:
@@ -47,23 +56,44 @@ class _Node(Traversable):
         return self._path in self._files
 
     def joinpath(self, *descendants: Any) -> Traversable:
-        parts = [self._path, *(str(part) for part in descendants)]
-        return _Node(self._files, "/".join(part for part in parts if part))
+        path = posixpath.normpath(posixpath.join(self._path, *map(str, descendants)))
+        return _Node(self._files, "" if path == "." else path)
 
     def __truediv__(self, child: Any) -> Traversable:
         return self.joinpath(child)
 
     def read_bytes(self) -> bytes:
-        try:
+        if self._path in self._files:
             return self._files[self._path]
-        except KeyError:
-            raise FileNotFoundError(self._path) from None
+        if self.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder", self._path)
+        raise FileNotFoundError(errno.ENOENT, "not in the sealed function", self._path)
 
     def read_text(self, encoding: str | None = None, errors: str | None = None) -> str:
-        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+        with self.open("r", encoding=encoding, errors=errors) as file:
+            return str(file.read())
 
     def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> IO[Any]:
+        if mode not in ("r", "rb"):
+            raise ValueError(f"mode is {mode!r}, expected 'r' or 'rb'")
         content = io.BytesIO(self.read_bytes())
-        if "b" in mode:
+        if mode == "rb":
             return content
-        return io.TextIOWrapper(content, *args, **{"encoding": "utf-8", **kwargs})
+        kwargs["encoding"] = kwargs.get("encoding") or "utf-8"
+        return io.TextIOWrapper(content, *args, **kwargs)
+
+
+def _without_path(resource: object) -> OSError:
+    return OSError(
+        errno.EROFS,
+        "a sealed file has no path on a disk; use read_bytes() or open()",
+        str(resource),
+    )
+
+
+def _refuse_path(resource: _Node) -> NoReturn:
+    raise _without_path(resource)
+
+
+# It would write the file to /tmp.
+importlib.resources.as_file.register(_Node, _refuse_path)  # type: ignore[attr-defined]
