@@ -37,7 +37,6 @@ def test_log_and_answers_tell_nothing(form: str, libraries: list[str]) -> None:
     assert not hits, report(hits)
 
 
-@pytest.mark.xfail(strict=True, reason="CPython writes the names past sys.stderr")
 def test_a_fatal_error_of_the_interpreter_names_nothing() -> None:
     plants = Plants()
     with serve(plants.files) as function:

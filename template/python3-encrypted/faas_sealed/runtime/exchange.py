@@ -15,7 +15,8 @@ from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.runtime import responses
 from faas_sealed.runtime.channel import Verb
 from faas_sealed.runtime.handler import Handler
-from faas_sealed.runtime.log import Log, trace_of
+from faas_sealed.runtime.interpreter import trace_of
+from faas_sealed.runtime.log import Log
 from faas_sealed.runtime.request import Disconnected, Request, Wire
 from faas_sealed.runtime.responses import Response, problem_of
 from faas_sealed.runtime.settings import Settings

@@ -26,13 +26,19 @@ class Worker:
     """Serves connections from its channel until it has nothing more to do."""
 
     def __init__(
-        self, settings: Settings, sealed: SealedFile, table: Table, row: int, channel: Channel
+        self,
+        settings: Settings,
+        sealed: SealedFile,
+        log: Log,
+        table: Table,
+        row: int,
+        channel: Channel,
     ) -> None:
         self._settings = settings
         self._table = table
         self._row = row
         self._channel = channel
-        self._log = Log(settings.log, table.fd)
+        self._log = log
         self._handler = Handler(settings, sealed)
         self._socket: socket.socket | None = None
         self._number = 0
@@ -43,7 +49,6 @@ class Worker:
         self._until = math.inf
 
     def run(self) -> None:
-        self._log.install()
         most = {"request": 1, "burst": self._settings.burst_requests, "warm": math.inf}
         while self._served < most[self._settings.isolation] and self._wait():
             self._serve()

@@ -50,6 +50,8 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
     loader.serve_files_from_memory()
     _preload(sealed.header.preload)
     _warm_up(settings)
+    log = Log(settings.log, table.fd)
+    log.install()
     gc.collect()
     gc.freeze()
     with suppress(ConnectionError):  # the acceptor has gone
@@ -57,7 +59,7 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
         while message := control.receive():
             verb, row, pid, descriptors = message
             if verb is Verb.FORK:
-                _fork(settings, sealed, control, table, row, descriptors[0])
+                _fork(settings, sealed, log, control, table, row, descriptors[0])
             else:
                 os.waitpid(pid, 0)
 
@@ -65,6 +67,7 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
 def _fork(
     settings: Settings,
     sealed: SealedFile,
+    log: Log,
     control: Channel,
     table: Table,
     row: int,
@@ -78,7 +81,7 @@ def _fork(
         os.close(descriptor)
         return
     if pid == 0:
-        _become_worker(settings, sealed, control, table, row, descriptor)
+        _become_worker(settings, sealed, log, control, table, row, descriptor)
     os.close(descriptor)
     pidfd = os.pidfd_open(pid)
     control.send(Verb.FORKED, row, pid, [pidfd])
@@ -88,6 +91,7 @@ def _fork(
 def _become_worker(
     settings: Settings,
     sealed: SealedFile,
+    log: Log,
     control: Channel,
     table: Table,
     row: int,
@@ -101,7 +105,7 @@ def _become_worker(
         control.close()
         _reseed()
         channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, descriptor))
-        Worker(settings, sealed, table, row, channel).run()
+        Worker(settings, sealed, log, table, row, channel).run()
         status = 0
     except ConnectionError:  # the acceptor has gone
         pass
