@@ -4,48 +4,44 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Coroutine, Iterable, Iterator
+from functools import cached_property
+from itertools import chain
 from typing import Any
-from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import EnvironHeaders, ImmutableMultiDict
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from faas_sealed.runtime.request import Request
 from faas_sealed.runtime.responses import Response
 from faas_sealed.runtime.stream import BodyStream
 
-HTML = "text/html; charset=utf-8"
-JSON = "application/json"
-BINARY = "application/octet-stream"
+_FORMS = "None, a str, bytes, dict, list, iterator, tuple or response"
 
 
 class Event:
     """One request, as the handler sees it.
 
     `body` is bytes. `stream` is a readable, iterable binary file with the body as it
-    arrives; whoever reads it gets from `body` only what it has left.
+    arrives; whoever reads it first gets from `body` only what it has left.
     """
 
-    def __init__(self, request: Request, environ: dict[str, Any], stream: BodyStream) -> None:
-        self._environ = environ
+    def __init__(self, environ: dict[str, Any], stream: BodyStream) -> None:
+        self._request = WerkzeugRequest(environ)
         self.stream = stream
-        self.method = request.method
-        self.path = _utf8(request.path)
+        self.headers = self._request.headers
+        self.method = self._request.method
+        self.path = self._request.path
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         return self.stream.whole()
 
-    @property
-    def headers(self) -> EnvironHeaders:
-        return EnvironHeaders(self._environ)
-
-    @property
+    @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
-        pairs = parse_qsl(
-            self._environ["QUERY_STRING"], keep_blank_values=True, errors="werkzeug.url_quote"
-        )
-        return ImmutableMultiDict(pairs)
+        return ImmutableMultiDict(self._request.args)
 
 
 class Context:
@@ -70,6 +66,7 @@ def environ_of(request: Request, host: str, port: int, stream: BodyStream) -> di
         "wsgi.url_scheme": "http",
         "wsgi.input": stream,
         "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
@@ -77,93 +74,102 @@ def environ_of(request: Request, host: str, port: int, stream: BodyStream) -> di
     for name, value in request.headers.items():
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
         environ[key] = value
+    # The watchdog sends every body in chunks; python3-http says nevertheless how long it is.
+    if stream.length:
+        environ["CONTENT_LENGTH"] = str(stream.length)
     return environ
 
 
-def response_of(value: Any) -> Response:
-    """Turn what a handler returned into an answer, as Flask's make_response would.
+def flattened(value: Any) -> Any:
+    """Return python3-http's forms as the tuple that Flask's make_response takes.
 
-    A dict is python3-http's form: `statusCode`, `body`, `headers`. Raises TypeError
-    or ValueError for what is none of the forms.
+    A dict has `statusCode`, `body` and `headers`, each of which may be missing. Any
+    other value is Flask's business and returned as it is.
     """
     if value is None:
-        return Response(200, [("Content-Type", HTML)])
-    if isinstance(value, dict):
-        return _build(value.get("body", ""), value.get("statusCode", 200), value.get("headers", ()))
-    if isinstance(value, tuple):
-        return _from_tuple(value)
-    return _build(value, 200, ())
-
-
-def flat_response_of(value: Any) -> Any:
-    """Return python3-http's form as the tuple that Flask's make_response takes."""
-    if value is None:
         return "", 200
-    if not isinstance(value, dict):
+    if isinstance(value, Coroutine):
+        value.close()
+        raise TypeError("handle is a coroutine function: nobody awaits it, use asyncio.run() in it")
+    if type(value) is not dict:
         return value
-    response = response_of(value)
-    return response.body, response.status, response.headers
+    body = value.get("body", "")
+    if isinstance(body, memoryview):
+        body = bytes(body)
+    elif not isinstance(body, (str, bytes, bytearray, dict, list, Iterator)):
+        body = str(body)
+    return body, value.get("statusCode"), Headers(value.get("headers"))
 
 
-def _from_tuple(value: tuple[Any, ...]) -> Response:
-    if len(value) == 3:
-        body, status, headers = value
-    elif len(value) == 2 and isinstance(value[1], (dict, list, tuple)):
-        (body, headers), status = value, 200
-    elif len(value) == 2:
-        (body, status), headers = value, ()
+class _Answer(WerkzeugResponse):
+    default_mimetype = "text/html"
+
+
+def answer_of(value: Any, environ: dict[str, Any]) -> WerkzeugResponse:
+    """Do what Flask's make_response does, without Flask.
+
+    Raises TypeError or ValueError for what is none of the forms.
+    """
+    status = headers = None
+    if isinstance(value, tuple):
+        if len(value) == 3:
+            value, status, headers = value
+        elif len(value) == 2 and isinstance(value[1], (Headers, dict, list, tuple)):
+            value, headers = value
+        elif len(value) == 2:
+            value, status = value
+        else:
+            raise TypeError(
+                f"handle returned a tuple of {len(value)}, expected (body, status, headers), "
+                "(body, status) or (body, headers)"
+            )
+    if isinstance(value, (str, bytes, bytearray, Iterator)):
+        return _Answer(value, status, headers)  # type: ignore[arg-type]
+    if isinstance(value, (dict, list)):
+        answer: WerkzeugResponse = _Answer(dump_json(value), mimetype="application/json")
+    elif isinstance(value, WerkzeugResponse) or callable(value):
+        answer = _Answer.force_type(value, environ)
     else:
-        raise TypeError(
-            "a tuple has the form (body, status, headers), (body, status) or (body, headers)"
-        )
-    if body is None:
-        raise TypeError("the body of a tuple is None")
-    return _build(body, 200 if status is None else status, headers or ())
+        raise TypeError(f"handle returned {type(value).__name__}, expected {_FORMS}")
+    if isinstance(status, (str, bytes, bytearray)):
+        answer.status = status  # type: ignore[assignment]
+    elif status is not None:
+        answer.status_code = status
+    if headers:
+        answer.headers.update(headers)
+    return answer
 
 
-def _build(body: Any, status: Any, headers: Any) -> Response:
-    content, content_type = _content(body)
-    pairs = _pairs(headers)
-    if not any(name.lower() == "content-type" for name, _ in pairs):
-        pairs.insert(0, ("Content-Type", content_type))
-    return Response(_status(status), pairs, content)
+def response_of(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
+    """Turn an answer into what is sent.
+
+    The first piece of a body that is produced is produced here, so that what fails at
+    once can still be answered with an error.
+    """
+    headers = list(answer.headers)
+    if answer.status_code >= 300:  # werkzeug mends Location, and what 304 must not have
+        headers = list(answer.get_wsgi_headers(environ))
+    for _, value in headers:
+        value.encode("latin-1")
+    if answer.is_sequence and not answer.direct_passthrough:
+        body: bytes | Iterable[bytes] = answer.get_data()
+        answer.close()
+    else:
+        produced = _produced(answer.get_app_iter(environ))
+        body = chain((next(produced, b""),), produced)
+    return Response(answer.status_code, headers, body)
 
 
-def _content(body: Any) -> tuple[bytes | Iterable[bytes], str]:
-    if isinstance(body, str):
-        return body.encode(), HTML
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body), HTML
-    if isinstance(body, (dict, list)):
-        return dump_json(body), JSON
-    if isinstance(body, Iterator):
-        return _encoded(body), HTML
-    return str(body).encode(), HTML
-
-
-def _encoded(pieces: Iterator[Any]) -> Iterator[bytes]:
+def _produced(pieces: Iterable[Any]) -> Iterator[bytes]:
     try:
         for piece in pieces:
-            yield piece.encode() if isinstance(piece, str) else bytes(piece)
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise TypeError(f"the body yields {type(piece).__name__}, expected str or bytes")
+            yield bytes(piece)
     finally:
-        close: Callable[[], None] | None = getattr(pieces, "close", None)
+        close = getattr(pieces, "close", None)
         if close is not None:
             close()
-
-
-def _status(status: Any) -> int:
-    if isinstance(status, str):
-        status = status.split(None, 1)[0]
-    return int(status)
-
-
-def _pairs(headers: Any) -> list[tuple[str, str]]:
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    pairs = []
-    for name, value in items:
-        several = value if isinstance(value, (list, tuple, set)) else (value,)
-        pairs += [(str(name), str(one)) for one in several]
-    return pairs
 
 
 def dump_json(value: Any) -> bytes:
@@ -190,7 +196,3 @@ def _json_default(value: Any) -> Any:
     if hasattr(value, "__html__"):
         return str(value.__html__())
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
-
-
-def _utf8(text: str) -> str:
-    return text.encode("latin-1").decode(errors="replace")

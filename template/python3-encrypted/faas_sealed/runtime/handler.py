@@ -6,16 +6,20 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from werkzeug.exceptions import HTTPException
+
 from faas_sealed.formats.bundle import unpack
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.runtime.contract import (
     Context,
     Event,
+    answer_of,
     environ_of,
-    flat_response_of,
+    flattened,
     response_of,
 )
 from faas_sealed.runtime.loader import Package, Program
+from faas_sealed.runtime.loggers import Loggers
 from faas_sealed.runtime.request import Request
 from faas_sealed.runtime.responses import Response
 from faas_sealed.runtime.settings import Settings
@@ -32,6 +36,7 @@ class Handler:
         self._program: Program | None = None
         self._package: Package | None = None
         self._module: ModuleType | None = None
+        self._loggers: Loggers | None = None
 
     def open(self, content_key: bytes) -> Program:
         """Decrypt and unpack the bundle, unless a warm worker has done so."""
@@ -42,14 +47,20 @@ class Handler:
     def call(self, program: Program, request: Request, body: BodyStream) -> Response:
         """Execute the handler's modules and call it."""
         if self._module is None:
+            self._loggers = self._loggers or Loggers()
             self._package = Package(program)
             self._module = self._package.load()
         environ = environ_of(request, self._settings.host, self._settings.port, body)
-        event = Event(request, environ, body)
+        event = Event(environ, body)
         # A handler that imports Flask had it imported in the zygote.
         if "flask" in sys.modules:
-            return _call_in_flask(self._module, event, environ)
-        return response_of(self._module.handle(event, Context()))
+            with flask_app().request_context(environ) as context:
+                if body.length is not None:  # or a form would be gone from flask.request.data
+                    context.request.get_data()
+                answer = flask_app().finalize_request(_call(self._module, event))
+        else:
+            answer = answer_of(_call(self._module, event), environ)
+        return response_of(answer, environ)
 
     def finish(self) -> None:
         """Drop what was opened, once the reply is sent."""
@@ -57,31 +68,17 @@ class Handler:
             return
         if self._package is not None:
             self._package.unload()
+        if self._loggers is not None:
+            self._loggers.restore()
         self._program = self._package = self._module = None
 
 
-def _call_in_flask(module: ModuleType, event: Event, environ: dict[str, Any]) -> Response:
-    """Call the handler in the context of a Flask request, as python3-http does."""
-    from werkzeug.exceptions import HTTPException
-
-    app = flask_app()
-    with app.request_context(environ):
-        try:
-            answer = app.make_response(flat_response_of(module.handle(event, Context())))
-        except HTTPException as error:  # flask.abort()
-            answer = app.make_response(error.get_response(environ))
-        if answer.is_sequence and not answer.direct_passthrough:
-            return Response(answer.status_code, list(answer.headers), answer.get_data())
-        return Response(
-            answer.status_code, list(answer.headers), _closing(answer, answer.get_app_iter(environ))
-        )
-
-
-def _closing(answer: Any, pieces: Any) -> Any:
+def _call(module: ModuleType, event: Event) -> Any:
+    """Call the handler; what Flask's or werkzeug's abort() raises is its answer too."""
     try:
-        yield from pieces
-    finally:
-        answer.close()
+        return flattened(module.handle(event, Context()))
+    except HTTPException as error:
+        return error
 
 
 _app: Any = None
@@ -93,5 +90,5 @@ def flask_app() -> Any:
     if _app is None:
         from flask import Flask
 
-        _app = Flask("function")
+        _app = Flask("__main__", static_folder=None)
     return _app

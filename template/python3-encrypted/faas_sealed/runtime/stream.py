@@ -17,7 +17,7 @@ class BodyStream(io.RawIOBase):
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._rest = b""
+        self._rest = memoryview(b"")
         self._whole: bytes | None = None
         self.failure: SealError | None = None
 
@@ -34,23 +34,29 @@ class BodyStream(io.RawIOBase):
 
     def __next__(self) -> bytes:
         """Return the next piece of the body as it came, not a line."""
-        piece = self._rest or self._next()
-        self._rest = b""
+        piece = bytes(self._rest or self._next())
+        self._rest = memoryview(b"")
         if not piece:
             raise StopIteration
         return piece
 
     def whole(self) -> bytes:
-        """Return all that is left of the body, the same each time."""
+        """Return all that is left of the body, the same each time; it can be read once more."""
         if self._whole is None:
-            self._whole = self.readall() or b""
+            self._whole = b"".join(self)
+            self._rest = memoryview(self._whole)
         return self._whole
 
-    def _next(self) -> bytes:
+    @property
+    def length(self) -> int | None:
+        """The length of what `whole` has returned, None if it was not asked yet."""
+        return None if self._whole is None else len(self._whole)
+
+    def _next(self) -> memoryview:
         if self.failure is not None:
             raise self.failure
         try:
-            return next(self._pieces, b"")
+            return memoryview(next(self._pieces, b""))
         except SealError as error:
             self.failure = error
             raise
