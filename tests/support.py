@@ -221,8 +221,10 @@ def serve(
         try:
             wait_until(lambda: is_ready(function), "the function is ready")
             yield function
-        finally:
-            end(function)
+        except BaseException:
+            kill(function)
+            raise
+        assert end(function) == 0, function.stderr.text
 
 
 def is_ready(function: Function) -> bool:
@@ -238,7 +240,7 @@ def is_ready(function: Function) -> bool:
 def end(function: Function) -> int:
     """End the function as the watchdog does, with its standard input; return its status.
 
-    Where that is no pipe, SIGTERM ends it.
+    Where that is no pipe, SIGTERM ends it. No process of its may be left.
     """
     process = function.process
     if process.stdin is not None:
@@ -248,16 +250,27 @@ def end(function: Function) -> int:
     try:
         status = process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
+        kill(function)
         raise AssertionError("the function did not end") from None
-    finally:
-        left = session(process.pid)
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        process.wait()
+    left = session(process.pid)
+    kill(function)
     assert not left, "processes of the function are left"
+    return status
+
+
+def kill(function: Function) -> None:
+    """Kill all processes of the function."""
+    process = function.process
+    if process.stdin is not None:
+        process.stdin.close()
+    while left := session(process.pid):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.poll()
+    process.wait()
     function.stdout.close()
     function.stderr.close()
-    return status
 
 
 def session(leader: int) -> list[int]:

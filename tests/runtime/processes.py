@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ..support import Function, session, wait_until
+
+_PR_CAPBSET_DROP = 24
+_CAPABILITY_VERSION_3 = 0x20080522
+
+T = TypeVar("T")
 
 
 def zygote(function: Function) -> int:
@@ -27,6 +36,25 @@ def wait_ended(*pids: int) -> None:
 def wait_asleep(pid: int) -> None:
     """Wait until a process waits, as a worker does when it has nothing more to do."""
     wait_until(lambda: status(pid, "State").startswith("S"), f"{pid} waits")
+
+
+def without_capabilities(call: Callable[[], T]) -> T:
+    """Call in a thread without the powers of root, and so are the processes it starts.
+
+    They belong to each thread (capabilities(7)): those of the tests are as before.
+    """
+    with ThreadPoolExecutor(1, initializer=_drop_capabilities) as thread:
+        return thread.submit(call).result()
+
+
+def _drop_capabilities() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = 0
+    while libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
+        number += 1
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        raise OSError(ctypes.get_errno(), "capset failed")
 
 
 def exists(pid: int) -> bool:
