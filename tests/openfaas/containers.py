@@ -55,7 +55,7 @@ def is_ready(url: str) -> bool:
     """Tell whether the watchdog at `url` says that its function is ready."""
     try:
         return requests.get(f"{url}/_/ready", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
