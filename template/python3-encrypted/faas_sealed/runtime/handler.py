@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException
 
@@ -88,7 +89,13 @@ def flask_app() -> Any:
     """Return the one Flask application of this process, made at the first call."""
     global _app
     if _app is None:
-        from flask import Flask
+        from flask import Flask, wrappers
+
+        class InMemory(wrappers.Request):
+            def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+                """Keep an upload in memory; Werkzeug would put 500 KB or more into a file."""
+                return io.BytesIO()
 
         _app = Flask("__main__", static_folder=None)
+        _app.request_class = InMemory
     return _app
