@@ -24,7 +24,13 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def head(self, act: str, length: int | None, key: str | None = "") -> bytes:
+    def head(
+        self,
+        act: str,
+        length: int | None,
+        key: str | None = "",
+        content_type: str = "text/plain",
+    ) -> bytes:
         """Return the head of a request; `act` is one of the victim's.
 
         `length` is that of the body, or None for one in chunks.
@@ -33,7 +39,7 @@ class Client:
             ("Transfer-Encoding", "chunked") if length is None else ("Content-Length", str(length))
         )
         target = f"/{act}/{self.plants.path}?query={self.plants.query}"
-        headers = [("X-Canary", self.plants.header), framing]
+        headers = [("X-Canary", self.plants.header), ("Content-Type", content_type), framing]
         return self.function.head(target, "POST", None, headers, key)
 
     def body(self, size: int = 0) -> bytes:
@@ -41,11 +47,18 @@ class Client:
         body = self.plants.body.encode()
         return body * max(1, -(-size // len(body)))
 
-    def call(self, act: str, *, body: bytes | None = None, key: str | None = "") -> Answer:
+    def call(
+        self,
+        act: str,
+        *,
+        body: bytes | None = None,
+        key: str | None = "",
+        content_type: str = "text/plain",
+    ) -> Answer:
         """Send a request, and return its answer."""
         body = self.body() if body is None else body
         with self.function.connect() as connection:
-            connection.sendall(self.head(act, len(body), key) + body)
+            connection.sendall(self.head(act, len(body), key, content_type) + body)
             return self.read(connection)
 
     def connect(self) -> socket.socket:

@@ -106,7 +106,7 @@ def large_bodies(client: Client) -> None:
         body = client.body(size)
         assert client.call("answer", body=body).body == body[::-1]
     with client.function.connect() as connection:
-        connection.sendall(client.head("answer", 33 * 2**20) + client.body(2**16))
+        connection.sendall(client.head("answer", 2**40) + client.body(2**16))
         assert client.read(connection).status == 413
 
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -142,6 +143,16 @@ def hook_exception(event: Any) -> None:
         fail(event)
     except CANARY_class:
         sys.excepthook(*sys.exc_info())
+
+
+def receive_upload(event: Any) -> str:
+    from flask import request
+
+    return CANARY_function(request.files["upload"].read()).decode()
+
+
+def write_a_file(event: Any) -> None:
+    tempfile.TemporaryFile().close()
 
 
 def leave(event: Any) -> None:

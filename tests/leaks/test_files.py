@@ -1,0 +1,101 @@
+"""Files that any process of the function makes, or opens for writing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ..runtime.processes import wait_ended, workers, zygote
+from ..support import Function, serve
+from . import traffic
+from .client import Client
+from .conftest import may_trace
+from .plants import Plants
+
+# What can open or name a file (syscalls(2)).
+CALLS = (
+    "open,openat,openat2,creat,memfd_create,mknod,mknodat,mkdir,mkdirat,rename,renameat,renameat2,"
+    "link,linkat,symlink,symlinkat,truncate"
+)
+OPENED_TO_READ = re.compile(r"\b(?:open|openat|openat2)\((?!.*O_(?:WRONLY|RDWR|CREAT|TRUNC))")
+# The second half of a call during which another process was seen.
+RESUMED = "resumed>"
+SIZE = 40 * 2**20
+
+
+@pytest.mark.parametrize("libraries", [[], ["flask"]], ids=["plain", "with Flask"])
+def test_no_file_is_made_or_written(tmp_path: Path, libraries: list[str]) -> None:
+    plants = Plants()
+    environ = {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (
+        serve(plants.files, preload=libraries, environ=environ, seal_max_body="64MiB") as function,
+        traced(function, tmp_path) as trace,
+        Client(function, plants) as client,
+    ):
+        for each in traffic.PATIENT:
+            each(client)
+        body = client.body(SIZE)
+        assert client.call("answer", body=body).body == body[::-1]
+        if libraries:
+            upload(client)
+        seen = changes(trace)
+        assert not seen, "\n".join(seen)
+        assert client.call("write_a_file").status == 200
+        assert any(str(tmp_path) in call for call in changes(trace)), "the trace shows no files"
+
+
+def upload(client: Client) -> None:
+    """Send a file as a form does."""
+    content = client.body(SIZE // 8)
+    body = (
+        b'--end\r\nContent-Disposition: form-data; name="upload"; filename="name"\r\n\r\n'
+        + content
+        + b"\r\n--end--\r\n"
+    )
+    answer = client.call(
+        "receive_upload", body=body, content_type="multipart/form-data; boundary=end"
+    )
+    assert answer.body == content[::-1]
+
+
+@contextmanager
+def traced(function: Function, folder: Path) -> Iterator[Path]:
+    """Write down the calls of all processes of a function, from now on."""
+    if not may_trace() or shutil.which("strace") is None:
+        pytest.skip("not run: it takes strace, and the right to trace these processes")
+    trace = folder / "trace"
+    pids = [function.process.pid, zygote(function)]
+    options = ("--follow-forks", f"--trace={CALLS}", "--signal=none", "--quiet=exit")
+    with subprocess.Popen(
+        ["strace", *options, f"--output={trace}", *(f"--attach={pid}" for pid in pids)],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as strace:
+        try:
+            assert strace.stderr is not None
+            for _ in pids:
+                assert "attached" in strace.stderr.readline()
+            untraced = workers(function)
+            for pid in untraced:
+                os.kill(pid, signal.SIGKILL)
+            wait_ended(*untraced)
+            yield trace
+        finally:
+            strace.terminate()
+
+
+def changes(trace: Path) -> list[str]:
+    """Return the calls that are more than opening a file to read it."""
+    return [
+        line
+        for line in trace.read_text().splitlines()
+        if not OPENED_TO_READ.search(line) and RESUMED not in line
+    ]
