@@ -25,19 +25,19 @@ class Event:
     """One request, as the handler sees it.
 
     `body` is bytes. `stream` is a readable, iterable binary file with the body as it
-    arrives; whoever reads it first gets from `body` only what it has left.
+    arrives; each has what the other has not taken yet.
     """
 
-    def __init__(self, environ: dict[str, Any], stream: BodyStream) -> None:
-        self._request = WerkzeugRequest(environ)
+    def __init__(self, request: WerkzeugRequest, stream: BodyStream) -> None:
+        self._request = request
         self.stream = stream
-        self.headers = self._request.headers
-        self.method = self._request.method
-        self.path = self._request.path
+        self.headers = request.headers
+        self.method = request.method
+        self.path = request.path
 
     @cached_property
     def body(self) -> bytes:
-        return self.stream.whole()
+        return self._request.get_data()  # which Flask's request may have, and so not the stream
 
     @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
@@ -165,7 +165,8 @@ def _produced(pieces: Iterable[Any]) -> Iterator[bytes]:
         for piece in pieces:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise TypeError(f"the body yields {type(piece).__name__}, expected str or bytes")
-            yield bytes(piece)
+            if piece:
+                yield bytes(piece)
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:

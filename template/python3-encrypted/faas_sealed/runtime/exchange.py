@@ -99,7 +99,7 @@ class Exchange:
             return self._failed(error)
         body = BodyStream(request.pieces())
         if not streams:
-            body.whole()
+            body.fetch()
         if self._slow:
             self._slow = False
             self._station.ask(Verb.WHOLE)

@@ -12,14 +12,15 @@ class BodyStream(io.RawIOBase):
     """Reads the body as it arrives, and remembers how that failed.
 
     `failure` is the error of a body that broke off, was too slow or too large: it
-    answers the request even where the handler has swallowed the exception.
+    answers the request even where the handler has swallowed the exception. `length` is
+    that of a body that was fetched, None for any other.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
-        self._whole: bytes | None = None
         self.failure: SealError | None = None
+        self.length: int | None = None
 
     def readable(self) -> bool:
         return True
@@ -34,23 +35,21 @@ class BodyStream(io.RawIOBase):
 
     def __next__(self) -> bytes:
         """Return the next piece of the body as it came, not a line."""
-        piece = bytes(self._rest or self._next())
+        piece = self._rest or self._next()
         self._rest = memoryview(b"")
         if not piece:
             raise StopIteration
-        return piece
+        whole = piece.obj
+        return whole if isinstance(whole, bytes) and len(whole) == len(piece) else bytes(piece)
 
-    def whole(self) -> bytes:
-        """Return all that is left of the body, the same each time; it can be read once more."""
-        if self._whole is None:
-            self._whole = b"".join(self)
-            self._rest = memoryview(self._whole)
-        return self._whole
+    def readall(self) -> bytes:
+        return b"".join(self)
 
-    @property
-    def length(self) -> int | None:
-        """The length of what `whole` has returned, None if it was not asked yet."""
-        return None if self._whole is None else len(self._whole)
+    def fetch(self) -> None:
+        """Wait until the whole body is here; it can be read as before."""
+        whole = self.readall()
+        self._rest = memoryview(whole)
+        self.length = len(whole)
 
     def _next(self) -> memoryview:
         if self.failure is not None:
