@@ -244,34 +244,31 @@ def _read_head(wire: Wire) -> bytes:
 def settles_whole(sock: socket.socket, until: float) -> bool:
     """Tell whether a whole request lies in a socket, or does within SETTLE_SECONDS.
 
-    Waits no longer than until the time `until` (CLOCK_MONOTONIC), and takes nothing.
+    Waits no longer than until the time `until` (CLOCK_MONOTONIC), and takes nothing. A
+    request that cannot be judged by a look at its first 64 KiB does not count as whole.
     """
-    if lies_whole(sock):
+    seen = _glance(sock)
+    if _is_whole(seen, sock):
         return True
     until = min(until, time.monotonic() + SETTLE_SECONDS)
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     try:
-        while not lies_whole(sock):
-            there, left = unread(sock), until - time.monotonic()
-            if there >= PIECE or left <= 0:
+        while len(seen) < MAX_HEAD and (left := until - time.monotonic()) > 0:
+            # Readable only when there is more than was seen (socket(7)).
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
+            poller.poll(left * 1000)
+            before, seen = len(seen), _glance(sock)
+            if _is_whole(seen, sock):
+                return True
+            if len(seen) == before:  # the time is up, or the peer has closed
                 return False
-            # Readable only when more has come (socket(7)).
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, there + 1)
-            if not poller.poll(left * 1000) or unread(sock) == there:
-                return False
-        return True
+        return False
     finally:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
-def lies_whole(sock: socket.socket) -> bool:
-    """Tell whether a whole request lies in a socket, without taking any of it.
-
-    A request that is not, or cannot be judged by a look at its first 64 KiB, is left
-    to a worker that holds nothing yet.
-    """
-    seen = _glance(sock)
+def _is_whole(seen: bytes, sock: socket.socket) -> bool:
     begin = len(seen) - len(seen.lstrip(b"\r\n"))
     end = seen.find(b"\r\n\r\n", begin)
     if end < 0:
