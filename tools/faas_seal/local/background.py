@@ -48,6 +48,7 @@ class Background:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._queue: queue.Queue[Call] = queue.Queue(QUEUE_LENGTH)
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         for _ in range(WORKERS):
@@ -60,6 +61,10 @@ class Background:
         except queue.Full:
             raise QueueFull(f"{QUEUE_LENGTH} asynchronous calls are waiting already") from None
 
+    def stop(self) -> None:
+        """Begin no more calls. Those under way go on."""
+        self._stopping.set()
+
     def waiting(self) -> int:
         """Return how many calls have not begun yet."""
         return self._queue.qsize()
@@ -67,6 +72,9 @@ class Background:
     def _work(self) -> None:
         while True:
             call = self._queue.get()
+            if self._stopping.is_set():
+                self._queue.put(call)
+                return
             begun = time.monotonic()
             try:
                 answer = call.invoke()

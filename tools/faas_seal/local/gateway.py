@@ -68,7 +68,8 @@ class Gateway(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Accept no more connections. Requests under way go on."""
+        """Accept no more connections and begin no more calls. Those under way go on."""
+        self.background.stop()
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
@@ -110,6 +111,9 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._invoke(where)
         except RequestFailed as error:
+            if isinstance(error, MalformedRequest):
+                # Where the next request would begin is not known.
+                self.close_connection = True
             self._refuse(error)
         if self._body is not None:
             self._drop_body(self._body)
