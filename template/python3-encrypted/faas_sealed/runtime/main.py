@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from faas_sealed.formats.errors import FunctionExpired, SealError
+from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import verify
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
@@ -30,6 +30,7 @@ TELLTALES = (
 
 def main() -> NoReturn:
     """Serve until told to end. A setting or file that is refused ends it with one line."""
+    _open_standard_descriptors()
     arguments = sys.argv[1:]
     default_file = Path(sys.argv[0]).resolve().parent / "function" / "function.sealed"
     try:
@@ -42,6 +43,13 @@ def main() -> NoReturn:
         say(f"error: {error}")
         sys.exit(1)
     sys.exit(0)
+
+
+def _open_standard_descriptors() -> None:
+    """Open those of 0, 1 and 2 that are closed; another file would get their number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
 
 
 def _run_acceptor(settings: Settings) -> None:
@@ -82,9 +90,12 @@ def _read_verified(settings: Settings) -> bytes:
             f"cannot read the sealed file {settings.file}: {error.strerror}; "
             "run `faas-seal seal` and build again"
         ) from None
-    header = verify(data, settings.author).header
+    try:
+        header = verify(data, settings.author).header
+    except SealError as error:
+        raise SealError(f"{settings.file}: {error}") from None
     if header.expires is not None and time.time() >= header.expires:
-        raise FunctionExpired(f"{settings.file} has expired; the author must seal it again")
+        raise SealError(f"{settings.file} has expired; the author must seal it again")
     return data
 
 

@@ -15,10 +15,13 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC
 
 ISOLATIONS = ("request", "burst", "warm")
 
+# What poll(2) can wait, in milliseconds, is a little more.
+LONGEST_SECONDS = 500 * 3600.0
+
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"(?:(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+?")
+_DURATION = re.compile(r"(?:(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+?", re.ASCII)
 _SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)?")
+_SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)?", re.ASCII)
 
 _T = TypeVar("_T")
 
@@ -58,12 +61,9 @@ class Settings:
             except ValueError as error:
                 raise SealError(f"{name} is {text!r}: {error}") from None
 
-        author = environ.get("seal_author")
-        if not author:
-            raise SealError("seal_author is not set: `faas-seal seal` writes it to the stack file")
         host, port = read("upstream_url", "http://127.0.0.1:5000", _address)
         return cls(
-            author=AUTHOR_PUBLIC.decode(author),
+            author=_author(environ.get("seal_author")),
             file=Path(environ.get("seal_file") or default_file),
             host=host,
             port=port,
@@ -76,8 +76,8 @@ class Settings:
             warm_ttl=read("seal_warm_ttl", "60s", duration),
             max_body=read("seal_max_body", "32MiB", _size),
             stream_timeout=read("seal_stream_timeout", "10m", duration),
-            exec_timeout=read("exec_timeout", "30s", duration),
-            read_timeout=read("read_timeout", "30s", duration),
+            exec_timeout=read("exec_timeout", "30s", _timeout),
+            read_timeout=read("read_timeout", "30s", _timeout),
             log=read("seal_log", "text", _choice("text", "json")),
         )
 
@@ -122,9 +122,23 @@ def duration(text: str) -> float:
         )
     else:
         raise ValueError("expected a duration such as 20ms, 30s or 1m30s")
-    if not 0 < seconds < 10**9:
-        raise ValueError("expected a duration of more than zero")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ValueError("expected a duration of more than zero and at most 500h")
     return seconds
+
+
+def _timeout(text: str) -> float:
+    # The watchdog, whose settings these are, knows 0 as well: no limit.
+    return LONGEST_SECONDS if text in ("0", "0s") else duration(text)
+
+
+def _author(text: str | None) -> bytes:
+    if not text:
+        raise SealError("seal_author is not set: `faas-seal seal` writes it to the stack file")
+    try:
+        return AUTHOR_PUBLIC.decode(text)
+    except SealError as error:
+        raise SealError(f"seal_author: {error}") from None
 
 
 def _count(text: str) -> int:
