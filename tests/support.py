@@ -224,7 +224,8 @@ def serve(
         except BaseException:
             kill(function)
             raise
-        assert end(function) == 0, function.stderr.text
+        ended_before = process.returncode is not None
+        assert end(function) == 0 or ended_before, function.stderr.text
 
 
 def is_ready(function: Function) -> bool:

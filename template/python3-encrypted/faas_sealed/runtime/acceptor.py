@@ -80,6 +80,8 @@ class Acceptor:
             self._serve_waiting()
             needing_fresh = sum(connection.needs_fresh_worker for connection in self._waiting)
             self._pool.replenish(len(self._waiting), needing_fresh)
+            if self._end_by is not None:
+                self._pool.ask_back()
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + TICK_SECONDS
@@ -145,7 +147,6 @@ class Acceptor:
             for connection in list(self._connections.values()):
                 if connection.parked:
                     self._park(connection)
-            self._pool.ask_back()
 
     def _finished(self) -> bool:
         if self._end_by is None:

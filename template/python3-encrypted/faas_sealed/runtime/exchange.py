@@ -28,6 +28,8 @@ MAX_KEY_HEADER = 4096
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
 DEADLINE_MARGIN = 0.1
+# What a reply has at least, however late it comes.
+REPLY_SECONDS = 1.0
 
 
 class Station(Protocol):
@@ -134,11 +136,12 @@ class Exchange:
     def _reply(self, response: Response) -> None:
         request = self._request
         close = request is None or not _can_carry_another(request, response)
-        until = self._deadline
-        if not isinstance(response.body, bytes):
-            until = time.monotonic() + self._settings.stream_timeout
-            signal.setitimer(signal.ITIMER_REAL, self._settings.stream_timeout)
-        until = max(until, time.monotonic() + 1)
+        now = time.monotonic()
+        whole = isinstance(response.body, bytes)
+        until = self._deadline if whole else now + self._settings.stream_timeout
+        # Ended before its first byte, a reply would be none, and the request sent again.
+        until = max(until, now + REPLY_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, until - now)
         self._station.mark(REPLYING, until)
         try:
             self.keeps_connection = responses.send(

@@ -10,6 +10,8 @@ from http import HTTPStatus
 
 from faas_sealed.formats.errors import SealError, problem
 
+# A head and a body of this size at most are sent as one.
+JOINED_BYTES = 64 * 2**10
 PROBLEM_TYPE = "application/problem+json"
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -68,7 +70,13 @@ def send(
     body = response.body
     if isinstance(body, bytes):
         head = _head(response, None if response.status in (204, 304) else len(body), close=close)
-        sock.sendall(head if bodiless else head + body)
+        if bodiless:
+            sock.sendall(head)
+        elif len(body) <= JOINED_BYTES:
+            sock.sendall(head + body)
+        else:
+            sock.sendall(head)
+            sock.sendall(body)
         return not close
     if bodiless:
         sock.sendall(_head(response, None, close=close))
