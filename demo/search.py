@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 Place = tuple[str, bytes]
@@ -77,7 +78,10 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def memories(pids: Iterable[int]) -> Iterator[Place]:
     """Yield all readable memory of processes; PermissionError where that is forbidden."""
     for pid in pids:
-        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        with (
+            suppress(FileNotFoundError, ProcessLookupError),  # it has ended meanwhile
+            Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory,
+        ):
             for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
                 mapping = _MAPPING.match(line)
                 if mapping and mapping[3] not in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
