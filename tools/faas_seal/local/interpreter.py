@@ -59,12 +59,11 @@ def _make(program: Program, folder: Path, python: Path, stopping: threading.Even
     template = program.template
     pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check"]
-    for argv in (
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        [*pip, "--require-hashes", "-r", str(template.requirements)],
-        [*pip, "-c", str(template.constraints), "-r", str(program.requirements)],
-    ):
-        _run(argv, program.folder, stopping)
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)], program.folder, stopping)
+    _run([*pip, "--require-hashes", "-r", str(template.requirements)], program.folder, stopping)
+    if program.requirements.exists():
+        own = ["-c", str(template.constraints), "-r", str(program.requirements)]
+        _run([*pip, *own], program.folder, stopping)
 
 
 def _installed(names: list[str]) -> bool:
