@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 
-from faas_sealed.formats.bundle import pack
+from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.primitives import hkdf
 
-from ..support import Function
 from .scanner.search import Search
 
 VICTIM = Path(__file__).parent / "victim"
@@ -39,7 +38,6 @@ class Plants:
     def __init__(self) -> None:
         self.code: dict[str, str | bytes] = {}
         self.files = dict(self._files())
-        self.code |= _bundle_pieces(self.files)
         for name, text in self.files.items():
             if name.endswith(".py") and text != self._replant(_BROKEN):
                 self.code |= _compiled(text)
@@ -62,16 +60,16 @@ class Plants:
             "malformed key": self.malformed_key,
         }
 
-    def search(self, function: Function) -> Search:
-        """Return a search for all that must not be found."""
-        content_key = function.sealed.content_key(function.function_key, time.time())
+    def search(self, sealed: SealedFile, function_key: bytes) -> Search:
+        """Return a search for all that must not be found of a function in a sealed file."""
+        content_key = sealed.content_key(function_key, time.time())
         keys: dict[str, str | bytes] = {
-            "function key": function.function_key,
-            "function key as text": function.key,
+            "function key": function_key,
+            "function key as text": FUNCTION_KEY.encode(function_key),
             "content key": content_key,
             "payload key": hkdf(content_key, b"payload"),
         }
-        return Search(self.code | self.data | keys)
+        return Search(self.code | self.data | keys | _runs_of(sealed.bundle(content_key)))
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for path in sorted(VICTIM.rglob("*")):
@@ -90,9 +88,8 @@ class Plants:
         return _TOKEN.sub(own, text)
 
 
-def _bundle_pieces(files: dict[str, str]) -> dict[str, bytes]:
-    """Return runs of the plaintext bundle that could not be those of another zip."""
-    bundle = pack({name: text.encode() for name, text in files.items()})
+def _runs_of(bundle: bytes) -> dict[str, bytes]:
+    """Return runs of a plaintext bundle that could not be those of another zip."""
     runs = {f"bundle from {at}": bundle[at : at + 32] for at in range(0, len(bundle) - 32, 256)}
     return {name: run for name, run in runs.items() if len(set(run)) > 24}
 

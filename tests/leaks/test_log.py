@@ -22,7 +22,7 @@ SAID = "what a handler prints is in the log"
 def test_log_and_answers_tell_nothing(form: str, libraries: list[str]) -> None:
     plants = Plants()
     with serve(plants.files, preload=libraries, seal_log=form, exec_timeout="3s") as function:
-        search = plants.search(function)
+        search = plants.search(function.sealed, function.function_key)
         proof.prove_forms(search)
         with Client(function, plants) as client:
             for each in traffic.PATIENT:
@@ -40,7 +40,7 @@ def test_log_and_answers_tell_nothing(form: str, libraries: list[str]) -> None:
 def test_a_fatal_error_of_the_interpreter_names_nothing() -> None:
     plants = Plants()
     with serve(plants.files) as function:
-        search = plants.search(function)
+        search = plants.search(function.sealed, function.function_key)
         assert Client(function, plants).call("fail_fatally").status == 502
     hits = in_log(search, function)
     assert not hits, report(hits)
@@ -53,7 +53,7 @@ def test_a_fatal_error_of_the_interpreter_names_nothing() -> None:
 def test_settings_of_the_interpreter_make_the_log_tell_nothing(variable: str) -> None:
     plants = Plants()
     with serve(plants.files, environ={variable: "1"}) as function:
-        search = plants.search(function)
+        search = plants.search(function.sealed, function.function_key)
         for act, status in (("answer", 200), ("fail", 500), ("crash", 502)):
             assert Client(function, plants).call(act).status == status
     hits = in_log(search, function)

@@ -43,7 +43,7 @@ def impatient(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Functi
 
 @pytest.fixture(scope="module")
 def search(function: Function, plants: Plants) -> Search:
-    return proven(plants.search(function))
+    return proven(plants.search(function.sealed, function.function_key))
 
 
 @pytest.mark.parametrize("traffic", traffic.PATIENT, ids=lambda traffic: traffic.__name__)
@@ -57,7 +57,9 @@ def test_nothing_is_left(
 def test_nothing_is_left_when_it_took_too_long(
     impatient: Function, plants: Plants, traffic: traffic.Traffic
 ) -> None:
-    check_that_nothing_is_left(impatient, plants, proven(plants.search(impatient)), traffic)
+    check_that_nothing_is_left(
+        impatient, plants, proven(plants.search(impatient.sealed, impatient.function_key)), traffic
+    )
 
 
 def check_that_nothing_is_left(
@@ -77,7 +79,7 @@ def proven(search: Search) -> Search:
 
 def test_a_warm_worker_shows_what_is_looked_for(plants: Plants) -> None:
     with serve(plants.files, seal_isolation="warm", seal_warm_ttl="1h") as function:
-        search = plants.search(function)
+        search = plants.search(function.sealed, function.function_key)
         client = Client(function, plants)
         for act in ("answer", "from_data", "answer"):
             assert client.call(act).status == 200
@@ -89,7 +91,7 @@ def test_a_warm_worker_shows_what_is_looked_for(plants: Plants) -> None:
 
 def test_nothing_is_left_after_the_time_of_a_warm_worker(plants: Plants) -> None:
     with serve(plants.files, seal_isolation="warm", seal_warm_ttl="200ms") as function:
-        search = plants.search(function)
+        search = plants.search(function.sealed, function.function_key)
         client = Client(function, plants)
         for act in ("answer", "from_data", "answer"):
             assert client.call(act).status == 200
