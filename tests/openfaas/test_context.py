@@ -49,7 +49,8 @@ def test_the_ignore_file_is_what_keeps_source_from_the_daemon(
     (folder / "Dockerfile").write_text(EVERYTHING)
     if not ignore_file:
         (folder / ".dockerignore").unlink()
-    succeed(docker_build(folder, {**builder.environment(), "DOCKER_HOST": recorder.host}))
+    environment = {**builder.environment(), "DOCKER_HOST": recorder.host}
+    succeed(docker_build(folder, project.image("everything"), environment))
     assert found([b"faas_sealed"], recorder.sent()), "the search works"
     assert bool(found([canary.needle], recorder.sent())) is not ignore_file
 
@@ -90,9 +91,11 @@ def remote_builder() -> Iterator[tuple[str, list[bytes]]]:
             thread.join()
 
 
-def docker_build(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def docker_build(
+    folder: Path, image: str, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["docker", "build", "."],
+        ["docker", "build", "--tag", image, "."],
         cwd=folder,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
