@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -188,12 +188,14 @@ def serve(
     preload: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
     stdin: int = subprocess.PIPE,
+    prefix: Sequence[str] = (),
     **settings: str | int,
 ) -> Iterator[Function]:
     """Seal `files` (names in the handler's folder) and serve them as the watchdog would.
 
-    `settings` are those of the runtime, `environ` any other variables. In the end no
-    process of the function's may be left.
+    `settings` are those of the runtime, `environ` any other variables, `prefix` a command
+    that executes the one that follows it. In the end no process of the function's may
+    be left.
     """
     function_key, seed = os.urandom(32), os.urandom(32)
     sealed = seal_files(files, function_key, seed, preload)
@@ -210,7 +212,7 @@ def serve(
             **(environ or {}),
         }
         process = subprocess.Popen(
-            [sys.executable, str(INDEX)],
+            [*prefix, sys.executable, str(INDEX)],
             env=variables,
             stdin=stdin,
             stdout=subprocess.PIPE,

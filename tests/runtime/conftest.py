@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def handle(event, context):
 
 
 def serve_program(
-    stdin: int = subprocess.PIPE, **settings: str | int
+    stdin: int = subprocess.PIPE, prefix: Sequence[str] = (), **settings: str | int
 ) -> AbstractContextManager[Function]:
     """Serve the program with these settings."""
     environ = {name: str(value) for name, value in settings.items()}
-    return serve(PROGRAM, stdin=stdin, environ=environ)
+    return serve(PROGRAM, stdin=stdin, prefix=prefix, environ=environ)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ class Client:
         self.socket = function.connect()
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._function = function
-        self._received = b""
+        self._received = bytearray()
 
     def close(self) -> None:
         self.socket.close()
@@ -100,7 +100,7 @@ class Client:
             assert answer.header("Connection") == "close"
             while self._more():
                 pass
-            return self._received
+            return bytes(self._received)
         while size := int(self._until(b"\r\n", head, body), 16):
             body += self._exactly(size, head, body)
             assert self._exactly(2, head, body) == b"\r\n"
@@ -110,15 +110,16 @@ class Client:
     def _until(self, mark: bytes, head: bytes = b"", body: bytes = b"") -> bytes:
         while mark not in self._received:
             if not self._more():
-                raise Cut(head or self._received, body)
+                raise Cut(head or bytes(self._received), body)
         found, _, self._received = self._received.partition(mark)
-        return found
+        return bytes(found)
 
     def _exactly(self, size: int, head: bytes, body: bytes = b"") -> bytes:
         while len(self._received) < size:
             if not self._more():
                 raise Cut(head, body + self._received)
-        found, self._received = self._received[:size], self._received[size:]
+        found = bytes(self._received[:size])
+        del self._received[:size]
         return found
 
     def _more(self) -> bool:
