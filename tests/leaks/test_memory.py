@@ -7,17 +7,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..runtime.processes import zygote
 from ..support import Function, serve
 from . import traffic
 from .client import Client
 from .plants import Plants
 from .scanner import proof
-from .scanner.places import in_processes
+from .scanner.places import in_process, in_processes
 from .scanner.search import Search, report
 
 LINGER = 0.02
 # What a worker has to end in, from `linger` after its last reply on.
 END = 0.05
+
+STREAMING = """\
+def handle(event, context):
+    return str(sum(len(piece) for piece in event.stream))
+"""
 
 pytestmark = pytest.mark.usefixtures("sight")
 
@@ -36,7 +42,7 @@ def function(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Functio
 @pytest.fixture(scope="module", params=["request", "burst"])
 def impatient(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Function]:
     with serve(
-        plants.files, seal_isolation=request.param, exec_timeout="1s", read_timeout="1s"
+        plants.files, seal_isolation=request.param, exec_timeout="1s", read_timeout="500ms"
     ) as function:
         yield function
 
@@ -60,6 +66,57 @@ def test_nothing_is_left_when_it_took_too_long(
     check_that_nothing_is_left(
         impatient, plants, proven(plants.search(impatient.sealed, impatient.function_key)), traffic
     )
+
+
+def test_nothing_is_left_of_a_body_that_was_read_as_it_came(plants: Plants) -> None:
+    with (
+        serve(plants.files | {"handler.py": STREAMING}) as function,
+        Client(function, plants) as client,
+    ):
+        search = plants.search(function.sealed, function.function_key)
+        body = client.body(5 * 2**20)
+        assert client.call("", body=body).text == str(len(body))
+        with function.connect() as connection:
+            connection.sendall(client.head("", None))
+            for _ in range(5):
+                connection.sendall(b"%x\r\n%b\r\n" % (len(client.body()), client.body()))
+                time.sleep(0.01)
+            connection.sendall(b"nonsense\r\n")
+            assert client.read(connection).status == 400
+        time.sleep(LINGER + END)
+        hits = in_processes(search, function.process.pid)
+    assert not hits, report(hits)
+
+
+def test_the_beginning_of_a_request_keeps_nothing_of_the_one_before(plants: Plants) -> None:
+    with serve(plants.files) as function, Client(function, plants) as client:
+        search = plants.search(function.sealed, function.function_key)
+        connection = client.connect()
+        request = client.head("answer", len(client.body())) + client.body()
+        connection.sendall(request + request[:10])
+        assert client.read(connection).status == 200
+        time.sleep(LINGER + END)
+        hits = in_processes(search, function.process.pid)
+        assert not hits, report(hits)
+        connection.sendall(request[10:])
+        assert client.read(connection).status == 200
+
+
+def test_nothing_is_left_while_the_last_request_is_drained(plants: Plants) -> None:
+    with serve(plants.files) as function, Client(function, plants) as client:
+        search = plants.search(function.sealed, function.function_key)
+        for _ in range(3):
+            assert client.call("answer").status == 200
+        # As long as its reply is not read, this one is not served.
+        body = client.body(20 * 2**20)
+        connection = client.connect()
+        connection.sendall(client.head("answer", len(body)) + body)
+        assert function.process.stdin is not None
+        function.process.stdin.close()
+        time.sleep(LINGER + END)
+        hits = in_process(search, function.process.pid) | in_process(search, zygote(function))
+        assert client.read(connection).body == body[::-1]
+    assert not hits, report(hits)
 
 
 def check_that_nothing_is_left(
