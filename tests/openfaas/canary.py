@@ -41,7 +41,3 @@ class Canary:
         (folder / f"{self.word}_sibling.py").write_text(SIBLING.format(word=self.word))
         (folder / f"{self.word}.txt").write_text("stranger")
         (folder / "handler_test.py").unlink()
-
-    @property
-    def needle(self) -> bytes:
-        return self.word.encode()

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 DAEMON = "unix:///var/run/docker.sock"
@@ -25,10 +25,9 @@ class Recorder:
         self._threads: list[threading.Thread] = []
         self._streams: list[bytearray] = []
 
-    def sent(self) -> Iterator[tuple[str, bytes]]:
-        """Yield, by connection, what was sent to the daemon."""
-        for number, stream in enumerate(self._streams):
-            yield f"connection {number}", bytes(stream)
+    def sent(self) -> list[bytes]:
+        """Return, by connection, what was sent to the daemon."""
+        return [bytes(stream) for stream in self._streams]
 
     def __enter__(self) -> Recorder:
         self._start(self._accept)

@@ -7,8 +7,6 @@ import subprocess
 import pytest
 
 from . import containers, programs
-from .canary import Canary
-from .places import found, in_folder, in_image
 from .programs import Builder
 from .project import Project, succeed
 
@@ -75,25 +73,8 @@ def test_requirements_that_the_runtime_cannot_live_with_fail(project: Project) -
     assert "The user requested (constraint) cryptography>=" in done.stdout
 
 
-def test_nothing_of_the_source_is_in_the_image(sealed: Project, canary: Canary) -> None:
-    places = list(in_image(sealed.image("greet")))
-    assert found([b"faas-seal/v1\n"], places), "the search works"
-    assert not found([canary.needle, *keys(sealed)], places)
-
-
-def test_nothing_of_the_source_is_in_the_build_folder(sealed: Project, canary: Canary) -> None:
-    places = list(in_folder(sealed.folder / "build"))
-    assert found([b"faas-seal/v1\n"], places), "the search works"
-    assert not found([canary.needle, *keys(sealed)], places)
-
-
 def test_no_tool_to_build_with_is_in_the_image(sealed: Project) -> None:
     command = ["docker", "run", "--rm", "--entrypoint=which", sealed.image("greet")]
     which = subprocess.run([*command, "gcc", "make", "git"], capture_output=True, check=False)
     assert which.stdout == b""
     assert which.returncode == 1
-
-
-def keys(project: Project) -> list[bytes]:
-    """Return the function key as it is written."""
-    return [value.encode() for value in project.header("greet").values()]

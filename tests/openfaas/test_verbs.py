@@ -18,9 +18,10 @@ from ruamel.yaml import YAML
 
 from tests.support import free_port, wait_until
 
+from ..leaks.scanner.places import in_folder
+from ..leaks.scanner.search import Search
 from . import containers
 from .canary import Canary
-from .places import found, in_folder
 from .project import ROOT, Project, succeed
 
 INQUIRY = {"product": "sensor", "quantity": 40, "month": 11, "region": "uk", "years": 3}
@@ -55,8 +56,8 @@ def test_push_stores_ciphertext(project: Project, canary: Canary, tmp_path: Path
         with containers.running(project.image("greet"), project.environment("greet")) as container:
             assert container.get("/", project.header("greet")).text == "greetings, stranger"
         containers.docker("image", "rm", "--force", project.image("greet"))
-    assert found([b"faas_sealed"], in_folder(tmp_path)), "the search works"
-    assert not found([canary.needle], in_folder(tmp_path))
+    search = Search({"template": "faas_sealed.runtime", "source": canary.word})
+    assert {hit.canary for hit in in_folder(search, tmp_path)} == {"template"}
 
 
 def test_the_sample_of_the_stack_file_quotes_a_price(project: Project) -> None:
