@@ -46,8 +46,16 @@ def test_under_the_watchdog_a_signal_alone_does_not_end_it(number: signal.Signal
         assert function.process.poll() is None
 
 
-@pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
-@pytest.mark.parametrize("how", ["stdin", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("how", "isolation"),
+    [
+        ("stdin", "request"),
+        ("stdin", "burst"),
+        ("stdin", "warm"),
+        ("SIGTERM", "burst"),
+        ("SIGINT", "burst"),
+    ],
+)
 def test_what_is_in_flight_and_what_waits_is_answered(how: str, isolation: str, gate: Gate) -> None:
     stdin = subprocess.PIPE if how == "stdin" else subprocess.DEVNULL
     with (

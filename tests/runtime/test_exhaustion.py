@@ -17,7 +17,7 @@ from .processes import descriptors, is_zombie, zygote
 from .wire import Client, Cut, connected, run, several
 
 PID = "import os; answer = str(os.getpid())"
-REQUESTS = {"request": 200, "burst": 1500, "warm": 300}
+REQUESTS = {"request": 150, "burst": 700, "warm": 150}
 
 
 def is_settled(function: Function, isolation: str) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 answer = subprocess.run("ls /proc/self/fd", shell=True, capture_output=True, text=True,
                         close_fds=False).stdout
 """
+CHILD = "import subprocess; answer = str(subprocess.Popen(['sleep', '60']).pid)"
 DRAWS = """\
 import random, secrets, tempfile, uuid
 answer = "|".join([
@@ -75,12 +76,12 @@ def test_a_worker_leads_a_process_group_in_the_session_of_the_function(program: 
 
 def test_no_process_can_be_read_by_others_of_the_same_user(gate: Gate) -> None:
     def look() -> None:
-        with serve_program() as function, connected(function) as client:
+        with serve_program(seal_linger="30s") as function, connected(function) as client:
             client.post(gate.code)
             (worker,) = gate.wait_for(1)
             for pid in (function.process.pid, zygote(function), worker):
                 assert readable(pid) == []
-            child = run(function, "import subprocess; answer = str(subprocess.Popen('cat').pid)")
+            child = run(function, CHILD)
             # What is readable proves that the others are not.
             assert readable(int(child.text)) == ["environ", "mem", "maps"]
             gate.open()
