@@ -134,7 +134,7 @@ def test_a_callback_that_nobody_takes_is_reported(local: LocalRun) -> None:
     assert "async nobody 200" in local.stderr.text
 
 
-@pytest.mark.parametrize("callback", ["ftp://127.0.0.1/", "file:///etc/passwd", "nonsense"])
+@pytest.mark.parametrize("callback", ["ftp://127.0.0.1/", "file:///etc/passwd", "http:///", "no"])
 def test_a_callback_address_must_be_one(local: LocalRun, callback: str) -> None:
     assert call(local, "", callback)[0] == 400
 

@@ -298,6 +298,7 @@ def test_a_name_may_have_the_namespace(local: LocalRun) -> None:
 def test_an_unknown_function_is_not_found(local: LocalRun) -> None:
     answer = local.request("/function/other", b"x" * 2**20)
     assert (answer.status, answer.text) == (404, "there is no function other here\n")
+    assert answer.header("Connection") == "close"
     assert local.request("/async-function/other", b"x").status == 404
     assert local.request("/other", b"x").status == 404
 

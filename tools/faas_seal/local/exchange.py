@@ -136,7 +136,7 @@ class Exchange:
         self._connection = connection
         connection.deadline = self._deadline
         connection.client = self._client
-        head = self._request.head(connection.getpeername()[1])
+        head = self._request.head(self._pool.port)
         # With a body the kernel waits up to 200 ms for its beginning, as Go's transport does:
         # the runtime prefers requests that come whole.
         connection.sendall(head, socket.MSG_MORE if self._request.body is not None else 0)

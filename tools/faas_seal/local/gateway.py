@@ -7,6 +7,7 @@ the runtime takes its parser from, would first write large ones to a temporary f
 from __future__ import annotations
 
 import json
+import re
 import socketserver
 import sys
 import threading
@@ -16,7 +17,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import urlsplit
 
 from faas_sealed.formats.errors import MalformedBody, MalformedRequest, RequestFailed
 
@@ -111,8 +111,8 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._invoke(where)
         except RequestFailed as error:
-            if isinstance(error, MalformedRequest):
-                # Where the next request would begin is not known.
+            if isinstance(error, MalformedRequest) or self._body is not None:
+                # Where the next request would begin is not known, or too far away.
                 self.close_connection = True
             self._refuse(error)
         if self._body is not None:
@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
         function = self.server.function(where.name)
         call = headers.forward(self.headers, self.client_address)
         callback = headers.get(call.to_function, "X-Callback-Url")
-        if callback and urlsplit(callback).scheme not in ("http", "https"):
+        if callback and not re.match("https?://[^/]", callback):
             raise MalformedRequest("X-Callback-Url is not a URL that begins with http")
         body = self._read_small()
 

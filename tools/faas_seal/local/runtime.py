@@ -42,10 +42,6 @@ class Runtime:
             self._on_line,
         )
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
     def status(self) -> int | None:
         """Return how the process ended, as subprocess.Popen.returncode, or None if it runs."""
         return self._child.status()

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from faas_sealed.formats.errors import SealError
-
 from faas_seal.local.console import Console
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.gateway import Gateway
@@ -21,7 +19,7 @@ from faas_seal.local.supervisor import Supervisor
 from faas_seal.stackfile import find
 
 # What ends the waiting: a signal's number, a function that is ready, or one that is not.
-_Event = signal.Signals | Supervisor | SealError
+_Event = signal.Signals | Supervisor | Exception
 
 
 def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
@@ -64,7 +62,7 @@ def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
 
 
 def _ended(event: _Event) -> bool:
-    if isinstance(event, SealError):
+    if isinstance(event, Exception):
         raise event
     return isinstance(event, signal.Signals)
 
@@ -72,10 +70,10 @@ def _ended(event: _Event) -> bool:
 def _start(function: Supervisor, events: queue.SimpleQueue[_Event]) -> None:
     try:
         function.start()
-    except SealError as error:
-        events.put(error)
     except OSError as error:
         events.put(CannotServe(f"{function.name} did not start: {error}"))
+    except Exception as error:
+        events.put(error)
     else:
         events.put(function)
 

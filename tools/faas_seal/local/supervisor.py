@@ -149,7 +149,7 @@ class Supervisor:
         with self._lock:
             self._runtime = new
         self._start_at = None
-        self._say("the function as sealed now is served")
+        self._say("the function is served as it is sealed now")
         thread = threading.Thread(target=old.drain, args=(self._stopping,), daemon=True)
         thread.start()
         self._retiring = [t for t in self._retiring if t.is_alive()] + [thread]
