@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import inspect
+import io
 import logging
 import sys
 import threading
@@ -67,36 +69,61 @@ def _seal_hooks(log: Log) -> None:
         lineno: int,
         line: str | None = None,
     ) -> str:
+        return log.seal(plain_warning(message, category, filename, lineno, line))
+
+    def show_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
         text = plain_warning(message, category, filename, lineno, line)
-        return f"faas-seal: warning {log.call_id or '-'} {log.seal(text)}\n"
+        if file is None:
+            log.sealed("warning", text, level="warning")
+        else:
+            file.write(text)
+
+    def on_breakpoint(*_: Any, **__: Any) -> None:
+        """Go on: the debugger would show source, and nobody is at the other end."""
 
     plain_warning = warnings.formatwarning
-    sys.excepthook = on_exception
-    sys.breakpointhook = lambda *_, **__: None  # would show source; nobody is at the other end
-    sys.unraisablehook = on_unraisable
-    threading.excepthook = on_exception_in_thread
-    warnings.formatwarning = format_warning
+    # Those with underscores are what a hook of the handler's own falls back on.
+    for name, hook in (
+        ("excepthook", on_exception),
+        ("unraisablehook", on_unraisable),
+        ("breakpointhook", on_breakpoint),
+    ):
+        setattr(sys, name, hook)
+        setattr(sys, f"__{name}__", hook)
+    threading.excepthook = threading.__excepthook__ = on_exception_in_thread
+    warnings.formatwarning = format_warning  # for logging.captureWarnings()
+    warnings.showwarning = show_warning
 
 
 def _seal_tracebacks(log: Log) -> None:
     """Seal what `traceback.print_…` and `faulthandler` would write to the log."""
 
-    def print_exception(
-        self: traceback.TracebackException, *, file: Any = None, chain: bool = True, **_: Any
-    ) -> None:
-        print_text("".join(self.format(chain=chain)), file)
+    def sealing(plain: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(plain)
 
-    def print_list(extracted_list: Any, file: Any = None) -> None:
-        print_text("".join(traceback.format_list(extracted_list)), file)
+        def print_sealed(*args: Any, **options: Any) -> None:
+            call = signature.bind(*args, **options)
+            if call.arguments.get("file") not in (None, sys.stdout, sys.stderr):
+                plain(*args, **options)
+                return
+            text = call.arguments["file"] = io.StringIO()
+            plain(*call.args, **call.kwargs)
+            log.sealed("traceback", text.getvalue())
 
-    def print_text(text: str, file: Any) -> None:
-        if file in (None, sys.stdout, sys.stderr):
-            log.sealed("traceback", text)
-        else:
-            file.write(text)
+        return print_sealed
 
-    traceback.TracebackException.print = print_exception  # type: ignore[attr-defined, method-assign, unused-ignore]
-    traceback.print_list = print_list
+    traceback.print_list = sealing(traceback.print_list)
+    traceback.print_exception = sealing(traceback.print_exception)
+    if sys.version_info >= (3, 11):
+        shown = traceback.TracebackException
+        shown.print = sealing(shown.print)  # type: ignore[method-assign]
     # It writes when the process is dying, in C, and can seal nothing.
     faulthandler.disable()
     for name in ("enable", "dump_traceback", "dump_traceback_later", "register"):

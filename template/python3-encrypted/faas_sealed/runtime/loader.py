@@ -121,6 +121,12 @@ class _Loader(importlib.abc.InspectLoader):
         self._file = file
         self._folder = folder
 
+    def exec_module(self, module: ModuleType) -> None:
+        if self._file is not None:
+            # For those who ask for a line of source by the file's name alone.
+            linecache.lazycache(f"{ROOT}/{self._file}", vars(module))
+        super().exec_module(module)
+
     def get_code(self, fullname: str) -> CodeType | None:
         if self._file is None:
             return _EMPTY
