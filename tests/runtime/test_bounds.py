@@ -233,3 +233,26 @@ def test_500_idle_connections_disturb_nobody() -> None:
         assert run(function, PID).status == 200
         for client in idle[::50]:
             assert int(client.run(PID))
+
+
+def test_slow_requests_get_their_turn_while_others_keep_coming() -> None:
+    with (
+        serve_program(seal_workers=1, seal_linger="30s", read_timeout="10s") as function,
+        several(function, 3) as busy,
+        several(function, 3) as slow,
+    ):
+        for client in busy:
+            client.post(PID)
+        for client in slow:
+            request = posted(function, "answer = 'slow'")
+            client.send(request[:-1])
+            for _ in range(20):
+                for other in busy:
+                    assert other.read().status == 200
+                    other.post(PID)
+            client.send(request[-1:])
+            while not has_answer(client):
+                for other in busy:
+                    assert other.read().status == 200
+                    other.post(PID)
+            assert client.read().text == "slow"

@@ -77,9 +77,12 @@ class Acceptor:
         next_tick = 0.0
         while not self._finished():
             self._take_events()
+            # In this order: those who need more than a free worker would wait for ever
+            # behind those who do not.
+            self._pool.give_room()
+            self._pool.make_way(sum(waiting.needs_fresh_worker for waiting in self._waiting))
             self._serve_waiting()
-            needing_fresh = sum(connection.needs_fresh_worker for connection in self._waiting)
-            self._pool.replenish(len(self._waiting), needing_fresh)
+            self._pool.replenish(len(self._waiting))
             if self._end_by is not None:
                 self._pool.ask_back()
             now = time.monotonic()
@@ -129,6 +132,7 @@ class Acceptor:
     def _on_signal(self, numbers: bytes) -> None:
         if signal.SIGCHLD in numbers:
             reap_children()
+            self._pool.kill_orphans()
         stops = numbers.count(signal.SIGTERM) + numbers.count(signal.SIGINT)
         if stops and not self._parent_holds_pipe:
             self._begin_end()

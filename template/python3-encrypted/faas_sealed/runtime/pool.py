@@ -108,6 +108,7 @@ class Pool:
         self._without_room: list[tuple[Worker, float]] = []
         self.ready = False
         self._control: Channel | None = None
+        self._zygote = 0
         self._zygote_since = 0.0
         self._restart_at: float | None = None
         self._back_off = BACK_OFF_SECONDS[0]
@@ -140,7 +141,7 @@ class Pool:
             os.set_inheritable(fd, True)
         try:
             # By exec, never by fork: a fork would hold copies of every connection.
-            os.posix_spawn(
+            self._zygote = os.posix_spawn(
                 sys.executable,
                 [sys.executable, *sys.orig_argv[1:], "zygote", *map(str, inherited)],
                 os.environ,
@@ -220,24 +221,22 @@ class Pool:
         for worker in self.workers:
             worker.ask_back()
 
-    def replenish(self, waiting: int, needing_fresh: int) -> None:
+    def make_way(self, needing_fresh: int) -> None:
+        """Let free used workers go where there is no room for so many fresh ones."""
+        for _ in range(needing_fresh - self._count_fresh() - self._room()):
+            self._retire_one(used=True)
+
+    def replenish(self, waiting: int) -> None:
         """Fork so many that there is a fresh worker for all who wait, and the spares.
 
-        `needing_fresh` of those who wait cannot be served by a used worker.
+        Where that cannot be, ask for the connections that are kept in case more comes.
         """
-        self._give_room()
         if self._control is not None and self.ready:
-            self._fork_for(waiting, needing_fresh, self._control)
+            wanted = self._spares + waiting - self._count_fresh()
+            for _ in range(min(wanted, self._room(), len(self._free_rows))):
+                self._fork(self._control)
         if self._without_room or waiting > self._count_fresh():
             self.ask_back()
-
-    def _fork_for(self, waiting: int, needing_fresh: int, control: Channel) -> None:
-        fresh = self._count_fresh()
-        for _ in range(needing_fresh - fresh - self._room()):
-            self._retire_one(used=True)
-        wanted = min(self._spares + waiting - fresh, self._room(), len(self._free_rows))
-        for _ in range(wanted):
-            self._fork(control)
 
     def _fork(self, control: Channel) -> None:
         ours, theirs = Channel.pair()
@@ -262,6 +261,12 @@ class Pool:
             with suppress(OSError):
                 worker.parent.send(Verb.REAP, value=worker.pid)
         self.remove(worker)
+        self.kill_orphans()
+
+    def kill_orphans(self) -> None:
+        """Kill what ended workers have left beyond their process groups; it is ours now."""
+        with suppress(FileNotFoundError):  # a kernel that does not list them
+            kill_children(but={self._zygote, *(worker.pid for worker in self.workers)})
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -296,10 +301,11 @@ class Pool:
         return worker.slow
 
     def ask_room(self, worker: Worker) -> None:
-        """Let a worker handle its slow request once there is room for it."""
+        """Let a worker wait until there is room to handle its slow request."""
         self._without_room.append((worker, time.monotonic() + self._settings.read_timeout))
 
-    def _give_room(self) -> None:
+    def give_room(self) -> None:
+        """Let slow requests that are whole be handled, as far as there is room."""
         while self._without_room:
             if self._room() <= 0 and not (
                 self._retire_one(used=False) or self._retire_one(used=True)

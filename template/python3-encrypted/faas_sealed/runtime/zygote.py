@@ -28,7 +28,7 @@ from faas_sealed.runtime.exchange import Exchange
 from faas_sealed.runtime.handler import Handler, flask_app
 from faas_sealed.runtime.log import Log, say
 from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import forbid_dumps, name_process
+from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.runtime.table import Table
 from faas_sealed.runtime.worker import Worker
 
@@ -49,6 +49,7 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
     sealed = verify(sealed_file, settings.author)
     loader.serve_files_from_memory()
     _preload(sealed.header.preload)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whatever a library has made of it
     _warm_up(settings)
     log = Log(settings.log, table.fd)
     log.install()
@@ -101,6 +102,7 @@ def _become_worker(
     try:
         os.setpgid(0, 0)
         name_process("faas-worker")
+        adopt_orphans()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         control.close()
         _reseed()
