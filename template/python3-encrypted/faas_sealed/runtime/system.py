@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import termios
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,10 +64,12 @@ def reap_children() -> bool:
         os.waitpid(ended.si_pid, 0)
 
 
-def kill_children() -> None:
-    """Kill every child of this process (proc(5), /proc/PID/task/TID/children)."""
-    for pid in Path("/proc/thread-self/children").read_text().split():
-        os.kill(int(pid), signal.SIGKILL)
+def kill_children(but: Collection[int] = ()) -> None:
+    """Kill every other child of this process (proc(5), /proc/PID/task/TID/children)."""
+    for pid in map(int, Path("/proc/thread-self/children").read_text().split()):
+        if pid not in but:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def kill_group(pid: int) -> None:
