@@ -19,9 +19,18 @@ T = TypeVar("T")
 
 def zygote(function: Function) -> int:
     """Return the process id of the zygote; wait until there is one."""
-    wait_until(lambda: bool(_named(function, "faas-zygote")), "there is a zygote")
-    (pid,) = _named(function, "faas-zygote")
-    return pid
+    found: list[int] = []
+
+    def find() -> bool:
+        # A worker that has just been forked has the zygote's name as well.
+        for pid in _named(function, "faas-zygote"):
+            with suppress(OSError):
+                if status(pid, "PPid") == str(function.process.pid):
+                    found.append(pid)
+        return bool(found)
+
+    wait_until(find, "there is a zygote")
+    return found[0]
 
 
 def workers(function: Function) -> set[int]:
