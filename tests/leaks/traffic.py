@@ -125,7 +125,7 @@ def fails_while_sending(client: Client) -> None:
 
 
 def things_left_behind(client: Client) -> None:
-    for act in ("leave_thread", "leave_child"):
+    for act in ("leave_thread", "leave_child", "leave_daemon"):
         assert client.call(act).status == 200
 
 

@@ -193,6 +193,16 @@ def leave_child(event: Any) -> None:
         os._exit(0)
 
 
+def leave_daemon(event: Any) -> None:
+    """Leave a process as daemons are made: a child's child, in a session of its own."""
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(60)
+        os._exit(0)
+    os.wait()
+
+
 def returns_nonsense(event: Any) -> tuple[int, ...]:
     return 1, 2, 3, 4, CANARY_number
 
