@@ -68,8 +68,9 @@ class Log:
         for stream in self._streams:
             with suppress(ValueError, OSError):
                 stream.finish()
-        if native := self._native():
-            self._write(2, "error", native.splitlines())
+        with suppress(OSError):
+            if native := self._native():
+                self._write(2, "error", native.splitlines())
         if any(stream.closed for stream in self._streams):
             self._streams = self._open_streams()
         if self._streams:
@@ -112,7 +113,7 @@ class Log:
         """
         if self._form == "json":
             lines = [self._entry(line, level) for line in lines]
-        data = b"\n".join(lines) + b"\n"
+        data = memoryview(b"\n".join(lines) + b"\n")
         with self._threads:
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
             try:
