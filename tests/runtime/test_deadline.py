@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import Function, serve, wait_until
+from ..support import Function, read_answer, serve, wait_until
 from .conftest import Gate, serve_program
 from .processes import exists, wait_ended, zygote
 from .wire import Cut, connected, reason, run, several
@@ -211,3 +211,17 @@ answer = "done"
     with connected(hasty) as client:
         assert client.run(code) == "done"
         assert client.run(PID)
+
+
+def test_a_request_has_its_own_time_after_a_long_one_on_its_connection() -> None:
+    with (
+        serve(STREAM, exec_timeout="1s", seal_linger="500ms") as function,
+        function.connect() as connection,
+    ):
+        connection.sendall(function.head("/?seconds=1.2"))
+        assert read_answer(connection).body.endswith(b"end")
+        # Half sent, so that the worker that has just streamed hands it back.
+        connection.sendall(function.head("/?seconds=0.01", "POST", b"ab") + b"a")
+        time.sleep(0.1)
+        connection.sendall(b"b")
+        assert read_answer(connection).status == 200

@@ -277,6 +277,8 @@ class Acceptor:
         if verb is Verb.IDLE:
             self._park(connection)
         elif verb is Verb.UNREAD:
+            # Readable since about now: while a worker held it, nobody told.
+            connection.readable_since = time.monotonic_ns()
             connection.needs_fresh_worker = True
             self._dispatch(connection)
         elif verb is Verb.CLOSE:
