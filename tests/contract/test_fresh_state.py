@@ -78,6 +78,46 @@ def test_a_request_leaves_nothing_that_the_next_would_meet(scar: str) -> None:
     assert function.stderr.text.splitlines()[-2:] == ["complained", "complained"]
 
 
+LEAVES_A_THREAD = """\
+import os, sys, threading, time
+from . import counter
+
+def import_after_the_reply():
+    while "function" in sys.modules:
+        time.sleep(0.001)
+    try:
+        import function.handler
+    except ImportError:
+        pass
+    print("tried to import")
+    from .counter import CALLS
+
+def handle(event, context):
+    if event.path == "/leave":
+        threading.Thread(target=import_after_the_reply).start()
+    counter.CALLS += 1
+    return [os.getpid(), counter.CALLS]
+"""
+
+
+def test_a_thread_that_imports_after_the_reply_harms_nobody() -> None:
+    files = {"__init__.py": "ITS_OWN = 1\n", "handler.py": LEAVES_A_THREAD, "counter.py": COUNTER}
+    files["counter.py"] += "from . import ITS_OWN\n"
+    with serve(files, seal_linger="5s") as function, function.connect() as connection:
+
+        def call(path: str) -> list[int]:
+            connection.sendall(function.head(path))
+            answer: list[int] = read_answer(connection).json()
+            return answer
+
+        calls = [call("/leave")]
+        function.stdout.wait_for("tried to import")
+        function.stderr.wait_for("exception in a thread")
+        calls += [call("/"), call("/")]
+    assert len({pid for pid, _ in calls}) == 1, "the test wants one worker"
+    assert [count for _, count in calls] == [1, 1, 1]
+
+
 LOGGING = """\
 import logging, sys
 

@@ -54,6 +54,8 @@ def run(function: Function, code: str) -> None:
         ("print('\\udc80', file=sys.stderr)", "", "\\udc80\n"),
         ("logging.warning('ü %s', 1)", "", "WARNING:root:ü 1\n"),
         ("logging.lastResort.emit(logging.makeLogRecord({'msg': 'plain'}))", "", "plain\n"),
+        ("logging.warning(type('Noisy', (), {'__str__': lambda _: str(logging.error('in'))})())",
+         "", "ERROR:root:in\nWARNING:root:None\n"),
         ("threading.Thread(target=print, args=('of a thread',)).run()", "of a thread\n", ""),
         ("print([sys.stdout.fileno(), sys.stdout.isatty(), sys.stdout.name])",
          "[1, False, '<stdout>']\n", ""),

@@ -13,7 +13,7 @@ import os
 import pathlib
 import posixpath
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -59,6 +59,9 @@ class Package:
 
     def load(self) -> ModuleType:
         """Import the package and return `function.handler`."""
+        if PACKAGE in sys.modules:
+            # A thread that an earlier call has left took the folder of that name on the disk.
+            _forget([name for name in sys.modules if name.partition(".")[0] == PACKAGE])
         sys.meta_path.insert(0, self._finder)
         _open_files.files = self._finder.program.files
         return importlib.import_module(f"{PACKAGE}.handler")
@@ -68,9 +71,13 @@ class Package:
         # The handler may have changed any of these.
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
         _open_files.files = {}
-        for name in self._finder.found:
-            sys.modules.pop(name, None)
+        _forget(self._finder.found)
         linecache.clearcache()
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in names:
+        sys.modules.pop(name, None)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

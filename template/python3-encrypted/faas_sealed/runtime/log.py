@@ -93,11 +93,12 @@ class Log:
     @contextmanager
     def at_level(self, name: str) -> Iterator[None]:
         """Give lines that this thread writes within the name of a level."""
+        outer = getattr(self._level, "name", None)
         self._level.name = name
         try:
             yield
         finally:
-            del self._level.name
+            self._level.name = outer
 
     def _open_streams(self) -> tuple[_Stream, ...]:
         return (
@@ -127,7 +128,7 @@ class Log:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         entry = {
             "time": f"{stamp}.{int(now % 1 * 1000):03d}Z",
-            "level": getattr(self._level, "name", level),
+            "level": getattr(self._level, "name", None) or level,
             "call_id": self.call_id,
             "message": line.decode("utf-8", "replace"),
         }
