@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+
+import pytest
 
 from ..support import Function, session, wait_until
 
@@ -66,6 +70,16 @@ def _drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset failed")
 
 
+def limited(resource: str, limit: int) -> tuple[str, ...]:
+    """Return a command that executes the one that follows with a limit of setrlimit(2)."""
+    code = (
+        "import os, resource, sys\n"
+        f"resource.setrlimit(resource.{resource}, ({limit}, {limit}))\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    return sys.executable, "-c", code
+
+
 def exists(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -74,6 +88,12 @@ def is_zombie(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
     return False
+
+
+MAY_LOOK = os.getuid() == 0
+only_root_may_look = pytest.mark.skipif(
+    not MAY_LOOK, reason="only root may look at the descriptors of what is not dumpable"
+)
 
 
 def descriptors(pid: int) -> dict[int, str]:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from ..support import Function, serve
 from .conftest import Gate, serve_program
-from .processes import descriptors, status, without_capabilities, workers, zygote
+from .processes import (
+    descriptors,
+    only_root_may_look,
+    status,
+    without_capabilities,
+    workers,
+    zygote,
+)
 from .wire import connected, run, several
 
 LIST = """\
@@ -116,6 +123,7 @@ ctypes.string_at(0)
             assert core == ["0", "0"]
 
 
+@only_root_may_look
 def test_zygote_and_workers_hold_no_descriptor_that_they_do_not_need(gate: Gate) -> None:
     with serve_program() as function, several(function, 5) as clients:
         clients[0].post(gate.code)
@@ -184,6 +192,7 @@ def test_a_library_that_cannot_be_imported_is_said_to_and_the_function_is_ready(
         )
 
 
+@only_root_may_look
 def test_nothing_is_left_in_shared_memory_or_temporary_files(program: Function) -> None:
     run(program, "answer = 'x'")
     for pid in (program.process.pid, zygote(program)):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from ..support import READY, wait_until
+from ..support import READY
 from .conftest import Gate, serve_program
-from .processes import wait_ended, workers, zygote
+from .processes import limited, status, wait_ended, workers, zygote
 from .wire import connected, reason, run, several
 
 PID = "import os; answer = str(os.getpid())\n"
@@ -69,14 +70,27 @@ def test_a_zygote_that_cannot_live_is_started_ever_more_rarely() -> None:
 
 @pytest.mark.skipif(os.getuid() == 0, reason="the kernel gives root processes without limit")
 def test_a_kernel_that_gives_no_process_is_asked_again() -> None:
-    with serve_program(seal_isolation="request") as function, several(function, 8) as clients:
-        limit = resource.prlimit(zygote(function), resource.RLIMIT_NPROC, (1, 1 << 20))
-        for client in clients:
-            client.post(PID)
-        wait_until(lambda: not workers(function), "all workers have ended")
-        resource.prlimit(zygote(function), resource.RLIMIT_NPROC, limit)
-        assert {client.read().status for client in clients} == {200}
+    # The acceptor, the zygote and three workers.
+    few = limited("RLIMIT_NPROC", tasks_of_this_user() + 5)
+    with (
+        serve_program(prefix=few, seal_isolation="request", seal_workers=16) as function,
+        several(function, 16) as clients,
+    ):
+        for _ in range(3):
+            for client in clients:
+                client.post(PID)
+            assert {client.read().status for client in clients} == {200}
         assert function.stderr.text == ""
+
+
+def tasks_of_this_user() -> int:
+    """Count what RLIMIT_NPROC counts (getrlimit(2))."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if status(int(folder.name), "Uid").split()[0] == str(os.getuid()):
+                count += int(status(int(folder.name), "Threads"))
+    return count
 
 
 def test_signals_to_zygote_and_workers_do_not_end_them(gate: Gate) -> None:

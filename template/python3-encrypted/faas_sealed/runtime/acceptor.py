@@ -105,7 +105,7 @@ class Acceptor:
             self._epoll.unregister(fd)
 
     def _take_events(self) -> None:
-        ready = self._epoll.poll(TICK_SECONDS)
+        ready = self._epoll.poll(min(TICK_SECONDS, self._pool.pause()))
         for callback, fd, events in [(self._callbacks.get(fd), fd, events) for fd, events in ready]:
             # One callback may close what another event is about, and a new connection
             # may have got its descriptor.
@@ -314,7 +314,6 @@ class Acceptor:
             self._refuse(self._waiting.popleft(), Busy if ready else NotReady)
         self._pool.refuse_those_without_room(now)
         self._pool.kill_overdue()
-        self._pool.restart_zygote_if_due(now)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -22,6 +23,8 @@ from faas_sealed.runtime.table import FREE, READING, Table
 # Fresh workers that wait forked. With one process a request there is always a next
 # one to fork, and the fork should not be what a request waits for.
 SPARES = {"request": 4, "burst": 2, "warm": 2}
+# After the kernel has given no process.
+FORK_PAUSE_SECONDS = 0.05
 BACK_OFF_SECONDS = (0.1, 10.0)
 # A worker ends itself at its deadline; the acceptor steps in when that has failed.
 GRACE_NANOSECONDS = 1_000_000_000
@@ -110,7 +113,8 @@ class Pool:
         self._control: Channel | None = None
         self._zygote = 0
         self._zygote_since = 0.0
-        self._restart_at: float | None = None
+        # Until then no zygote is started and no worker forked.
+        self._pause_until = 0.0
         self._back_off = BACK_OFF_SECONDS[0]
 
     # The zygote.
@@ -122,7 +126,6 @@ class Pool:
 
     def _start_zygote(self) -> None:
         self._zygote_since = time.monotonic()
-        self._restart_at = None
         ours, theirs = Channel.pair()
         try:
             self._spawn_zygote(theirs)
@@ -170,6 +173,7 @@ class Pool:
                 self._on_forked(worker, pid, descriptors[0])
             else:
                 self.remove(worker)
+                self._pause_until = time.monotonic() + FORK_PAUSE_SECONDS
 
     def _on_forked(self, worker: Worker, pid: int, pidfd: int) -> None:
         worker.pid, worker.pidfd = pid, pidfd
@@ -188,12 +192,13 @@ class Pool:
         if time.monotonic() - self._zygote_since > BACK_OFF_SECONDS[1]:
             self._back_off = BACK_OFF_SECONDS[0]
         say(f"{reason}; starting it again in {self._back_off:g} s")
-        self._restart_at = time.monotonic() + self._back_off
+        self._pause_until = time.monotonic() + self._back_off
         self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
 
-    def restart_zygote_if_due(self, now: float) -> None:
-        if self._restart_at is not None and now >= self._restart_at:
-            self._start_zygote()
+    def pause(self) -> float:
+        """Return in how many seconds what has failed is to be tried again."""
+        left = self._pause_until - time.monotonic()
+        return left if left > 0 else math.inf
 
     # Workers.
 
@@ -231,10 +236,13 @@ class Pool:
 
         Where that cannot be, ask for the connections that are kept in case more comes.
         """
-        if self._control is not None and self.ready:
-            wanted = self._spares + waiting - self._count_fresh()
-            for _ in range(min(wanted, self._room(), len(self._free_rows))):
-                self._fork(self._control)
+        if time.monotonic() >= self._pause_until:
+            if self._control is None:
+                self._start_zygote()
+            elif self.ready:
+                wanted = self._spares + waiting - self._count_fresh()
+                for _ in range(min(wanted, self._room(), len(self._free_rows))):
+                    self._fork(self._control)
         if self._without_room or waiting > self._count_fresh():
             self.ask_back()
 

@@ -32,8 +32,6 @@ from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.runtime.table import Table
 from faas_sealed.runtime.worker import Worker
 
-FORK_PAUSE_SECONDS = 0.05
-
 _DUMMY_HANDLER = b"""\
 def handle(event, context):
     return {"statusCode": 200, "body": [event.method, event.body.decode(), event.path]}
@@ -77,7 +75,6 @@ def _fork(
     try:
         pid = os.fork()
     except OSError:  # out of processes or memory, and it will be asked for again
-        time.sleep(FORK_PAUSE_SECONDS)
         control.send(Verb.UNFORKED, row)
         os.close(descriptor)
         return
