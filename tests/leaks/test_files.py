@@ -25,7 +25,10 @@ CALLS = (
     "open,openat,openat2,creat,memfd_create,mknod,mknodat,mkdir,mkdirat,rename,renameat,renameat2,"
     "link,linkat,symlink,symlinkat,truncate"
 )
-OPENED_TO_READ = re.compile(r"\b(?:open|openat|openat2)\((?!.*O_(?:WRONLY|RDWR|CREAT|TRUNC))")
+# To read, or /dev/null, which keeps nothing.
+HARMLESS = re.compile(
+    r'\b(?:open|openat|openat2)\((?:.*"/dev/null"|(?!.*O_(?:WRONLY|RDWR|CREAT|TRUNC)))'
+)
 # The second half of a call during which another process was seen.
 RESUMED = "resumed>"
 SIZE = 40 * 2**20
@@ -97,5 +100,5 @@ def changes(trace: Path) -> list[str]:
     return [
         line
         for line in trace.read_text().splitlines()
-        if not OPENED_TO_READ.search(line) and RESUMED not in line
+        if not HARMLESS.search(line) and RESUMED not in line
     ]
