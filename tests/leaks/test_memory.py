@@ -33,9 +33,12 @@ def plants() -> Plants:
     return Plants()
 
 
-@pytest.fixture(scope="module", params=["request", "burst"])
+@pytest.fixture(
+    scope="module", params=[("request", ["flask"]), ("burst", [])], ids=["request, Flask", "burst"]
+)
 def function(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Function]:
-    with serve(plants.files, seal_isolation=request.param) as function:
+    isolation, libraries = request.param
+    with serve(plants.files, preload=libraries, seal_isolation=isolation) as function:
         yield function
 
 

@@ -18,6 +18,7 @@ from .needles import Needle, needles
 
 WORD = 8
 BLOCK = 2**16
+OVERLAP = 2**14
 MAX_DEPTH = 4
 # More than this out of one stream is refused: what is not searched counts as not found.
 MAX_UNPACKED = 2**30
@@ -87,14 +88,14 @@ class Search:
         """Search the memory of a process, but for what was searched before and had nothing.
 
         Processes that are forked, and a process at another time, are mostly the same.
-        A block is taken together with the next, so that nothing is cut between them.
+        Blocks overlap, so that no needle is cut, and of a stream at least its beginning seen.
         """
         hits: set[Hit] = set()
         for at in range(0, len(data), BLOCK):
-            blocks = data[at : at + 2 * BLOCK]
-            digest = hash(blocks)
+            block = data[at : at + BLOCK + OVERLAP]
+            digest = hash(block)
             if digest not in self._clean:
-                found = self.in_bytes(blocks, place)
+                found = self.in_bytes(block, place)
                 hits |= found
                 if not found:
                     self._clean.add(digest)

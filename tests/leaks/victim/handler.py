@@ -16,6 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ def fail_in_process(event: Any) -> None:
     process.join()
 
 
+def fail_in_callback(event: Any) -> None:
+    future: Future[None] = Future()
+    future.add_done_callback(lambda _: fail(event))
+    future.set_result(None)
+
+
 def fail_in_finalizer(event: Any) -> None:
     class Finalized:
         def __del__(self) -> None:
@@ -136,6 +143,10 @@ def print_exception(event: Any) -> None:
 
 def print_stack(event: Any) -> None:
     traceback.print_stack()  # CANARY_line
+
+
+def stop_in_debugger(event: Any) -> None:
+    breakpoint()  # CANARY_line
 
 
 def hook_exception(event: Any) -> None:
