@@ -63,8 +63,9 @@ class Worker:
         )
         exchange.run()
         if exchange.has_opened or not self._has_opened:
-            # Requests without a valid key do not keep alive what this process remembers.
-            warm = self._settings.isolation == "warm"
+            # Requests without a valid key do not keep alive what this process remembers,
+            # which may be a key for another function.
+            warm = self._settings.isolation == "warm" and exchange.has_opened
             self._until = time.monotonic() + (
                 self._settings.warm_ttl if warm else self._settings.linger
             )
