@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ..runtime.processes import zygote
-from ..support import Function, serve
+from ..support import Function, is_ready, serve
 from . import traffic
 from .client import Client
 from .plants import Plants
@@ -69,6 +69,22 @@ def test_nothing_is_left_when_it_took_too_long(
     check_that_nothing_is_left(
         impatient, plants, proven(plants.search(impatient.sealed, impatient.function_key)), traffic
     )
+
+
+def test_probes_do_not_prolong_the_life_of_a_warm_worker(plants: Plants) -> None:
+    with (
+        serve(plants.files, seal_isolation="warm", seal_warm_ttl="2s") as function,
+        Client(function, plants) as client,
+    ):
+        search = plants.search(function.sealed, function.function_key)
+        for key, status in ((plants.wrong_key, 403), (function.key, 200)):
+            assert client.call("answer", key=key).status == status
+            until = time.monotonic() + 2 + END
+            while time.monotonic() < until:
+                assert is_ready(function)
+                time.sleep(END)
+            hits = in_processes(search, function.process.pid)
+            assert not hits, report(hits)
 
 
 def test_nothing_is_left_of_a_body_that_was_read_as_it_came(plants: Plants) -> None:
