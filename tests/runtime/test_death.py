@@ -24,17 +24,6 @@ DEATHS = {
     "an alarm of its own": "import os, signal; os.kill(os.getpid(), signal.SIGALRM)",
     "terminated": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     "all of its group killed": "import os; os.killpg(0, 9)",
-    "a stack without end": """\
-import sys
-sys.setrecursionlimit(10**9)
-class Deep:
-    def __repr__(self):
-        return repr(self)
-import ctypes
-def sink(number):
-    return ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int)(sink)(number)
-sink(1)
-""",
     "out of memory": """\
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28))

@@ -82,6 +82,7 @@ class Acceptor:
             self._pool.give_room()
             self._pool.make_way(sum(waiting.needs_fresh_worker for waiting in self._waiting))
             self._serve_waiting()
+            self._pool.let_rest()
             self._pool.replenish(len(self._waiting))
             if self._end_by is not None:
                 self._pool.ask_back()

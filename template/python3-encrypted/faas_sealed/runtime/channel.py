@@ -27,15 +27,16 @@ class Verb(enum.IntEnum):
     UNFORKED = 5  # `number` is the row: the kernel gave no process
     # acceptor → worker: `number` is the connection
     SERVE = 6  # `value` is when it became readable; with the connection
-    YIELD = 7  # hand back what you hold, as soon as nothing of it is under way
-    GO = 8  # the slow request may be read, or handled, now
-    REFUSE = 9  # nobody has room for it: answer that the function is busy
+    YIELD = 7  # hand back what you hold once nothing of it is under way; SERVE or REST follows
+    REST = 8  # there is nothing for you now
+    GO = 9  # the slow request may be read, or handled, now
+    REFUSE = 10  # nobody has room for it: answer that the function is busy
     # worker → acceptor: `number` is the connection
-    IDLE = 10  # yours again, nothing of it is under way
-    UNREAD = 11  # yours again, unread: only a fresh worker may wait for the rest
-    CLOSE = 12  # the last reply is sent: close when the peer has
-    SLOW = 13  # the request is not whole yet: count me as a reader
-    WHOLE = 14  # the slow request is whole: may I handle it?
+    IDLE = 11  # yours again, nothing of it is under way
+    UNREAD = 12  # yours again, unread: only a fresh worker may wait for the rest
+    CLOSE = 13  # the last reply is sent: close when the peer has
+    SLOW = 14  # the request is not whole yet: count me as a reader
+    WHOLE = 15  # the slow request is whole: may I handle it?
 
 
 class Channel:

@@ -60,6 +60,7 @@ class Worker:
     used: bool = False
     slow: bool = False
     yielding: bool = False
+    expectant: bool = False  # has yielded, and waits for SERVE or REST
     retired: bool = False
 
     @property
@@ -76,6 +77,7 @@ class Worker:
         self.channel.send(Verb.SERVE, number, readable_since, [descriptor])
         self.held = number
         self.used = True
+        self.expectant = False
 
     def tell(self, verb: Verb) -> None:
         with suppress(OSError):  # it has just ended, and its pidfd tells
@@ -217,6 +219,7 @@ class Pool:
         """Take note that a worker has handed its connection back."""
         worker.held = 0
         worker.slow = False
+        worker.expectant = worker.yielding
         worker.yielding = False
         # It is about to end.
         worker.retired |= self._settings.isolation == "request"
@@ -225,6 +228,13 @@ class Pool:
         """Ask for the connection of every worker that keeps one in case more comes."""
         for worker in self.workers:
             worker.ask_back()
+
+    def let_rest(self) -> None:
+        """Tell those who have yielded, and got nothing, that they need not wait for it."""
+        for worker in self.workers:
+            if worker.expectant:
+                worker.expectant = False
+                worker.tell(Verb.REST)
 
     def make_way(self, needing_fresh: int) -> None:
         """Let free used workers go where there is no room for so many fresh ones."""

@@ -44,6 +44,7 @@ class Worker:
         self._number = 0
         self._readable_since = 0.0
         self._must_yield = False
+        self._has_yielded = False
         self._served = 0
         self._has_opened = False
         self._until = math.inf
@@ -98,15 +99,17 @@ class Worker:
         """Wait until a connection is held that has something to say; False: there is none."""
         while True:
             if self._must_yield:
+                self._has_yielded = self._socket is not None
                 self._hand_back(Verb.IDLE)
-            left = self._until - time.monotonic()
+            left = math.inf if self._has_yielded else self._until - time.monotonic()
             if left <= 0:
                 return False
             ready = self._poll(left)
             if self._channel.fileno() in ready:
-                if not self._take_message():
+                verb = self._take_message()
+                if verb is None:
                     return False
-                if self._must_yield:
+                if verb is not Verb.SERVE:
                     continue
             elif ready:
                 self._readable_since = time.monotonic()
@@ -123,18 +126,21 @@ class Worker:
         timeout = None if seconds == math.inf else seconds * 1000
         return [fd for fd, _ in poller.poll(timeout)]
 
-    def _take_message(self) -> bool:
+    def _take_message(self) -> Verb | None:
+        """Do as the acceptor says, and return what that was; None: it says nothing more."""
         message = self._channel.receive()
         if message is None:
-            return False
+            return None
         verb, number, since, descriptors = message
         if verb is Verb.YIELD:
             self._must_yield = True
-        else:
+            return verb
+        self._has_yielded = False
+        if verb is Verb.SERVE:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, descriptors[0])
             self._number = number
             self._readable_since = since / 1e9
-        return True
+        return verb
 
     def _may_read(self) -> bool:
         """Tell whether this worker may read its connection; if not, hand that back.
