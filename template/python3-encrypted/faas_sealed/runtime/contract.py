@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -18,6 +18,8 @@ from faas_sealed.runtime.request import Request
 from faas_sealed.runtime.responses import Response
 from faas_sealed.runtime.stream import BodyStream
 
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
 _FORMS = "None, a str, bytes, dict, list, iterator, tuple or response"
 
 
@@ -28,16 +30,23 @@ class Event:
     arrives; each has what the other has not taken yet.
     """
 
-    def __init__(self, request: WerkzeugRequest, stream: BodyStream) -> None:
-        self._request = request
+    def __init__(self, environ: dict[str, Any], stream: BodyStream) -> None:
+        self._environ = environ
         self.stream = stream
-        self.headers = request.headers
-        self.method = request.method
-        self.path = request.path
+        self.headers = EnvironHeaders(environ)
+        self.method: str = environ["REQUEST_METHOD"]
+        path: str = environ["PATH_INFO"]
+        self.path = "/" + path.encode("latin-1").decode(errors="replace").lstrip("/")
+
+    @cached_property
+    def _request(self) -> WerkzeugRequest:
+        """Flask's request, which may have read the body, or one of our own."""
+        request: WerkzeugRequest | None = self._environ.get("werkzeug.request")
+        return request or WerkzeugRequest(self._environ, populate_request=False)
 
     @cached_property
     def body(self) -> bytes:
-        return self._request.get_data()  # which Flask's request may have, and so not the stream
+        return self._request.get_data()
 
     @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
@@ -98,66 +107,82 @@ def flattened(value: Any) -> Any:
         body = bytes(body)
     elif not isinstance(body, (str, bytes, bytearray, dict, list, Iterator)):
         body = str(body)
-    return body, value.get("statusCode"), Headers(value.get("headers"))
+    headers = value.get("headers")
+    if headers and not isinstance(headers, dict):
+        headers = Headers(headers)  # with each name as often as it is given
+    return body, value.get("statusCode"), headers
 
 
-class _Answer(WerkzeugResponse):
-    default_mimetype = "text/html"
-
-
-def answer_of(value: Any, environ: dict[str, Any]) -> WerkzeugResponse:
-    """Do what Flask's make_response does, without Flask.
+def response_of(value: Any, environ: dict[str, Any]) -> Response:
+    """Answer as Flask does for what a view returns, without Flask.
 
     Raises TypeError or ValueError for what is none of the forms.
     """
-    status = headers = None
-    if isinstance(value, tuple):
-        if len(value) == 3:
-            value, status, headers = value
-        elif len(value) == 2 and isinstance(value[1], (Headers, dict, list, tuple)):
-            value, headers = value
-        elif len(value) == 2:
-            value, status = value
-        else:
-            raise TypeError(
-                f"handle returned a tuple of {len(value)}, expected (body, status, headers), "
-                "(body, status) or (body, headers)"
-            )
-    if isinstance(value, (str, bytes, bytearray, Iterator)):
-        return _Answer(value, status, headers)  # type: ignore[arg-type]
-    if isinstance(value, (dict, list)):
-        answer: WerkzeugResponse = _Answer(dump_json(value), mimetype="application/json")
-    elif isinstance(value, WerkzeugResponse) or callable(value):
-        answer = _Answer.force_type(value, environ)
-    else:
-        raise TypeError(f"handle returned {type(value).__name__}, expected {_FORMS}")
-    if isinstance(status, (str, bytes, bytearray)):
-        answer.status = status  # type: ignore[assignment]
-    elif status is not None:
-        answer.status_code = status
+    body, status, headers = _unpacked(value)
+    if isinstance(body, WerkzeugResponse) or callable(body):
+        answer = WerkzeugResponse.force_type(body, environ)
+        if isinstance(status, (str, bytes, bytearray)):
+            answer.status = status  # type: ignore[assignment]
+        elif status is not None:
+            answer.status_code = status
+        answer.headers.update(headers or ())
+        return sent(answer, environ)
+    content_type = HTML
+    if isinstance(body, (dict, list)):
+        body, content_type = dump_json(body), JSON
+    elif not isinstance(body, (str, bytes, bytearray, Iterator)):
+        raise TypeError(f"handle returned {type(body).__name__}, expected {_FORMS}")
     if headers:
-        answer.headers.update(headers)
-    return answer
+        headers = Headers(headers)
+        headers.setdefault("Content-Type", content_type)
+    else:
+        headers = [("Content-Type", content_type)]
+    if type(body) in (str, bytes) and (status is None or (type(status) is int and status < 300)):
+        # What werkzeug would make of it, in a fraction of the time.
+        whole = body.encode() if isinstance(body, str) else body
+        return Response(200 if status is None else status, _pairs(headers), whole)
+    return sent(WerkzeugResponse(body, status, headers), environ)
 
 
-def response_of(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
-    """Turn an answer into what is sent.
+def _unpacked(value: Any) -> tuple[Any, Any, Any]:
+    """Return body, status and headers; the latter are None where nothing is said."""
+    if not isinstance(value, tuple):
+        return value, None, None
+    if len(value) == 3:
+        return value
+    if len(value) == 2:
+        body, other = value
+        if isinstance(other, (Headers, dict, list, tuple)):
+            return body, None, other
+        return body, other, None
+    raise TypeError(
+        f"handle returned a tuple of {len(value)}, expected (body, status, headers), "
+        "(body, status) or (body, headers)"
+    )
+
+
+def sent(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
+    """Turn a response of werkzeug's or Flask's into what is sent.
 
     The first piece of a body that is produced is produced here, so that what fails at
     once can still be answered with an error.
     """
-    headers = list(answer.headers)
-    if answer.status_code >= 300:  # werkzeug mends Location, and what 304 must not have
-        headers = list(answer.get_wsgi_headers(environ))
-    for _, value in headers:
-        value.encode("latin-1")
+    # Of redirects werkzeug mends the Location, and of 304 what it must not have.
+    headers = answer.get_wsgi_headers(environ) if answer.status_code >= 300 else answer.headers
     if answer.is_sequence and not answer.direct_passthrough:
         body: bytes | Iterable[bytes] = answer.get_data()
         answer.close()
     else:
         produced = _produced(answer.get_app_iter(environ))
         body = chain((next(produced, b""),), produced)
-    return Response(answer.status_code, headers, body)
+    return Response(answer.status_code, _pairs(headers), body)
+
+
+def _pairs(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    pairs = list(headers)
+    for _, value in pairs:
+        value.encode("latin-1")  # as they are sent; UnicodeEncodeError is a ValueError
+    return pairs
 
 
 def _produced(pieces: Iterable[Any]) -> Iterator[bytes]:

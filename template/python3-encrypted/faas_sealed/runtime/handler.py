@@ -8,17 +8,16 @@ from types import ModuleType
 from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request as WerkzeugRequest
 
 from faas_sealed.formats.bundle import unpack
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.runtime.contract import (
     Context,
     Event,
-    answer_of,
     environ_of,
     flattened,
     response_of,
+    sent,
 )
 from faas_sealed.runtime.loader import Package, Program
 from faas_sealed.runtime.loggers import Loggers
@@ -53,17 +52,15 @@ class Handler:
             self._package = Package(program)
             self._module = self._package.load()
         environ = environ_of(request, self._settings.host, self._settings.port, body)
+        event = Event(environ, body)
         # A handler that imports Flask had it imported in the zygote.
-        if "flask" in sys.modules:
-            with flask_app().request_context(environ) as context:
-                if body.length is not None:  # or a form would be gone from flask.request.data
-                    context.request.get_data()
-                event = Event(context.request, body)
-                answer = flask_app().finalize_request(_call(self._module, event))
-        else:
-            event = Event(WerkzeugRequest(environ), body)
-            answer = answer_of(_call(self._module, event), environ)
-        return response_of(answer, environ)
+        if "flask" not in sys.modules:
+            return response_of(_call(self._module, event), environ)
+        with flask_app().request_context(environ) as context:
+            if body.length is not None:  # or a form would be gone from flask.request.data
+                context.request.get_data()
+            answer = flask_app().finalize_request(_call(self._module, event))
+        return sent(answer, environ)
 
     def finish(self) -> None:
         """Drop what was opened, once the reply is sent."""

@@ -112,6 +112,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             fullname, loader, origin=file and f"{ROOT}/{file}", is_package=folder is not None
         )
         spec.has_location = file is not None
+        spec.cached = ""  # or its path would be worked out each time, and no bytecode is there
         if folder is not None:
             spec.submodule_search_locations = [f"{ROOT}/{folder}".rstrip("/")]
         return spec
