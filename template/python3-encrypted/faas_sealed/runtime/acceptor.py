@@ -106,7 +106,7 @@ class Acceptor:
             self._epoll.unregister(fd)
 
     def _take_events(self) -> None:
-        ready = self._epoll.poll(min(TICK_SECONDS, self._pool.pause()))
+        ready = self._epoll.poll(min(TICK_SECONDS, self._pool.zygote.pause()))
         for callback, fd, events in [(self._callbacks.get(fd), fd, events) for fd, events in ready]:
             # One callback may close what another event is about, and a new connection
             # may have got its descriptor.
@@ -209,7 +209,8 @@ class Acceptor:
             return False
         try:
             worker.serve(connection.number, connection.readable_since, connection.socket.fileno())
-        except OSError:
+        except OSError:  # it has just ended
+            worker.retired = True
             return False
         connection.needs_fresh_worker = False
         return True
@@ -311,18 +312,7 @@ class Acceptor:
         while self._closing and self._closing[0].give_up_at <= now:
             self._drop(self._closing[0])
         while self._waiting and self._waiting[0].give_up_at <= now:
-            ready = self._pool.ready
+            ready = self._pool.zygote.ready
             self._refuse(self._waiting.popleft(), Busy if ready else NotReady)
         self._pool.refuse_those_without_room(now)
         self._pool.kill_overdue()
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the watchdog connects, or raise SealError."""
-    try:
-        return socket.create_server((settings.host, settings.port), backlog=1024)
-    except OSError as error:
-        raise SealError(
-            f"cannot listen on {settings.host}:{settings.port} (upstream_url): "
-            f"{os.strerror(error.errno or 0)}"
-        ) from None

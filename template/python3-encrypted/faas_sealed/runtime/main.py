@@ -53,7 +53,7 @@ def _open_standard_descriptors() -> None:
 
 
 def _run_acceptor(settings: Settings) -> None:
-    from faas_sealed.runtime.acceptor import Acceptor, listen
+    from faas_sealed.runtime.acceptor import Acceptor
     from faas_sealed.runtime.pool import Pool
 
     name_process("faas-acceptor")
@@ -64,7 +64,7 @@ def _run_acceptor(settings: Settings) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     data = _read_verified(settings)
-    listener = listen(settings)
+    listener = _listen(settings)
     Acceptor(settings, listener, Pool(settings, _in_memory(data))).run()
 
 
@@ -105,3 +105,14 @@ def _in_memory(data: bytes) -> int:
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(data)
     return fd
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the watchdog connects, or raise SealError."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=1024)
+    except OSError as error:
+        raise SealError(
+            f"cannot listen on {settings.host}:{settings.port} (upstream_url): "
+            f"{os.strerror(error.errno or 0)}"
+        ) from None

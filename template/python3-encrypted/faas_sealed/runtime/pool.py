@@ -1,42 +1,33 @@
-"""The zygote and the workers, as the acceptor sees them."""
+"""The workers, as the acceptor sees them."""
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from select import EPOLLIN
 from typing import Protocol
 
+from faas_sealed.runtime import zygote_process
 from faas_sealed.runtime.channel import Channel, Verb
-from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import has_ended, kill_children, kill_group, reap_children
 from faas_sealed.runtime.table import FREE, READING, Table
+from faas_sealed.runtime.zygote_process import ZygoteProcess
 
 # Fresh workers that wait forked. With one process a request there is always a next
 # one to fork, and the fork should not be what a request waits for.
 SPARES = {"request": 4, "burst": 2, "warm": 2}
-# After the kernel has given no process.
-FORK_PAUSE_SECONDS = 0.05
-BACK_OFF_SECONDS = (0.1, 10.0)
 # A worker ends itself at its deadline; the acceptor steps in when that has failed.
 GRACE_NANOSECONDS = 1_000_000_000
 END_SECONDS = 1.0
 
 
-class Loop(Protocol):
+class Loop(zygote_process.Loop, Protocol):
     """The acceptor, as far as the pool knows it."""
-
-    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None: ...
-
-    def unwatch(self, fd: int) -> None: ...
 
     def on_message(self, worker: Worker) -> None: ...
 
@@ -53,7 +44,7 @@ class Worker:
 
     row: int
     channel: Channel
-    parent: Channel
+    has_parent: bool = True  # the zygote that forked it lives
     pid: int = 0  # until it is forked
     pidfd: int = -1
     held: int = 0
@@ -104,103 +95,38 @@ class Pool:
 
     def __init__(self, settings: Settings, sealed_file: int) -> None:
         self._settings = settings
-        self._sealed_file = sealed_file
         self._spares = min(SPARES[settings.isolation], settings.workers)
         self.most_workers = settings.workers + settings.readers
         self.table = Table.create(self.most_workers)
         self._free_rows = list(range(self.most_workers))
         self.workers: list[Worker] = []
         self._without_room: list[tuple[Worker, float]] = []
-        self.ready = False
-        self._control: Channel | None = None
-        self._zygote = 0
-        self._zygote_since = 0.0
-        # Until then no zygote is started and no worker forked.
-        self._pause_until = 0.0
-        self._back_off = BACK_OFF_SECONDS[0]
-
-    # The zygote.
+        self.zygote = ZygoteProcess([self.table.fd, sealed_file])
 
     def start(self, loop: Loop) -> None:
         """Start the zygote; from now on `loop` is told what happens."""
         self._loop = loop
-        self._start_zygote()
+        self.zygote.serve(loop, self)
+        self.zygote.keep_alive()
 
-    def _start_zygote(self) -> None:
-        self._zygote_since = time.monotonic()
-        ours, theirs = Channel.pair()
-        try:
-            self._spawn_zygote(theirs)
-        except OSError as error:
-            ours.close()
-            self._start_zygote_later(f"the zygote cannot be started: {error.strerror}")
-            return
-        finally:
-            theirs.close()
-        self._control = ours
-        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._on_zygote())
+    # What becomes of workers that the zygote was asked for.
 
-    def _spawn_zygote(self, control: Channel) -> None:
-        inherited = (control.fileno(), self.table.fd, self._sealed_file)
-        for fd in inherited:
-            os.set_inheritable(fd, True)
-        try:
-            # By exec, never by fork: a fork would hold copies of every connection.
-            self._zygote = os.posix_spawn(
-                sys.executable,
-                [sys.executable, *sys.orig_argv[1:], "zygote", *map(str, inherited)],
-                os.environ,
-                file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
-                setpgroup=0,
-            )
-        finally:
-            for fd in inherited:
-                os.set_inheritable(fd, False)
-
-    def _on_zygote(self) -> None:
-        while self._control is not None:
-            try:
-                message = self._control.receive(socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            if message is None:
-                self._lose_zygote(self._control)
-                return
-            verb, row, pid, descriptors = message
-            if verb is Verb.READY:
-                self.ready = True
-                continue
-            worker = next(worker for worker in self.workers if worker.row == row)
-            if verb is Verb.FORKED:
-                self._on_forked(worker, pid, descriptors[0])
-            else:
-                self.remove(worker)
-                self._pause_until = time.monotonic() + FORK_PAUSE_SECONDS
-
-    def _on_forked(self, worker: Worker, pid: int, pidfd: int) -> None:
+    def on_forked(self, row: int, pid: int, pidfd: int) -> None:
+        worker = self._in_row(row)
         worker.pid, worker.pidfd = pid, pidfd
         self._loop.watch(pidfd, EPOLLIN, lambda _: self._loop.on_end(worker))
 
-    def _lose_zygote(self, control: Channel) -> None:
-        self._loop.unwatch(control.fileno())
-        control.close()
-        self._control = None
-        self.ready = False
-        for worker in [worker for worker in self.workers if not worker.pid]:
-            self.remove(worker)
-        self._start_zygote_later("the zygote has ended")
+    def on_unforked(self, row: int) -> None:
+        self.remove(self._in_row(row))
 
-    def _start_zygote_later(self, reason: str) -> None:
-        if time.monotonic() - self._zygote_since > BACK_OFF_SECONDS[1]:
-            self._back_off = BACK_OFF_SECONDS[0]
-        say(f"{reason}; starting it again in {self._back_off:g} s")
-        self._pause_until = time.monotonic() + self._back_off
-        self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
+    def on_lost(self) -> None:
+        for worker in self.workers.copy():
+            worker.has_parent = False
+            if not worker.pid:
+                self.remove(worker)
 
-    def pause(self) -> float:
-        """Return in how many seconds what has failed is to be tried again."""
-        left = self._pause_until - time.monotonic()
-        return left if left > 0 else math.inf
+    def _in_row(self, row: int) -> Worker:
+        return next(worker for worker in self.workers if worker.row == row)
 
     # Workers.
 
@@ -246,45 +172,38 @@ class Pool:
 
         Where that cannot be, ask for the connections that are kept in case more comes.
         """
-        if time.monotonic() >= self._pause_until:
-            if self._control is None:
-                self._start_zygote()
-            elif self.ready:
-                wanted = self._spares + waiting - self._count_fresh()
-                for _ in range(min(wanted, self._room(), len(self._free_rows))):
-                    self._fork(self._control)
+        self.zygote.keep_alive()
+        if self.zygote.forks:
+            wanted = self._spares + waiting - self._count_fresh()
+            for _ in range(min(wanted, self._room(), len(self._free_rows))):
+                self._fork()
         if self._without_room or waiting > self._count_fresh():
             self.ask_back()
 
-    def _fork(self, control: Channel) -> None:
+    def _fork(self) -> None:
         ours, theirs = Channel.pair()
-        worker = Worker(self._free_rows.pop(), ours, control)
+        worker = Worker(self._free_rows.pop(), ours)
         self.table.write(worker.row, FREE, 0, 0)
         self.workers.append(worker)
         self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
-        try:
-            control.send(Verb.FORK, worker.row, descriptors=[theirs.fileno()])
-        except OSError:  # the zygote has just ended
-            self.remove(worker)
-        finally:
-            theirs.close()
+        self.zygote.fork(worker.row, theirs)
+        theirs.close()
 
     def bury(self, worker: Worker) -> None:
         """Kill what an ended worker has started, let its parent reap it, forget it.
 
         Until it is reaped its process id cannot be given to another.
         """
-        if worker.parent is self._control:
+        if worker.has_parent:
             kill_group(worker.pid)
-            with suppress(OSError):
-                worker.parent.send(Verb.REAP, value=worker.pid)
+            self.zygote.reap(worker.pid)
         self.remove(worker)
         self.kill_orphans()
 
     def kill_orphans(self) -> None:
         """Kill what ended workers have left beyond their process groups; it is ours now."""
         with suppress(FileNotFoundError):  # a kernel that does not list them
-            kill_children(but={self._zygote, *(worker.pid for worker in self.workers)})
+            kill_children(but={self.zygote.pid, *(worker.pid for worker in self.workers)})
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -355,8 +274,7 @@ class Pool:
         """End the zygote, the workers and what they have left behind; wait for all of it."""
         for worker in self.workers:
             worker.channel.close()
-        if self._control is not None:
-            self._control.close()
+        self.zygote.close()
         give_up_at = time.monotonic() + END_SECONDS
         while reap_children():
             if time.monotonic() >= give_up_at:
