@@ -76,18 +76,3 @@ def evaluate(request: pytest.FixtureRequest) -> Iterator[Evaluator]:
     source = ("import flask\n" if flask else "") + EVALUATE
     with serve({"handler.py": source}, preload=["flask"] if flask else []) as function:
         yield Evaluator(function)
-
-
-@pytest.fixture(scope="module")
-def evaluate_plain() -> Iterator[Evaluator]:
-    """The evaluator in a handler without Flask."""
-    with serve({"handler.py": EVALUATE}) as function:
-        yield Evaluator(function)
-
-
-@pytest.fixture(scope="module")
-def evaluate_flask() -> Iterator[Evaluator]:
-    """The evaluator in a handler that imports Flask."""
-    source = "import flask\nfrom flask import request\n" + EVALUATE
-    with serve({"handler.py": source}, preload=["flask"]) as function:
-        yield Evaluator(function)

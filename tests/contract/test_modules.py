@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faas_sealed.runtime.loader import Package, Program
 
 from ..support import serve
 from .conftest import Evaluator
@@ -199,6 +201,19 @@ def test_a_handler_that_cannot_be_called_is_explained_in_its_trace_alone(
             assert said not in answer.text
         function.stderr.wait_for("handler-error")
         assert said not in function.stderr.text
+
+
+def test_a_package_can_be_unloaded_at_any_time() -> None:
+    finders = list(sys.meta_path)
+    never_loaded = Package(Program({"handler.py": b""}))
+    never_loaded.unload()
+    failing = Package(Program({"__init__.py": b"", "handler.py": b"1 / 0\n"}))
+    with pytest.raises(ZeroDivisionError):
+        failing.load()
+    failing.unload()
+    failing.unload()
+    assert sys.meta_path == finders
+    assert not [name for name in sys.modules if name.partition(".")[0] == "function"]
 
 
 def test_libraries_of_the_handler_are_imported_once_in_the_zygote(tmp_path: Path) -> None:
