@@ -163,7 +163,7 @@ answer = str(child.pid)
         assert not exists(daemon)
 
 
-@pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
+@pytest.mark.parametrize("isolation", ["burst", "warm"])
 def test_nothing_outlives_an_acceptor_that_is_killed(isolation: str, gate: Gate) -> None:
     with serve_program(seal_isolation=isolation) as function, several(function, 3) as clients:
         assert clients[0].run(PID)
@@ -176,4 +176,13 @@ def test_nothing_outlives_an_acceptor_that_is_killed(isolation: str, gate: Gate)
         gate.open()
         wait_ended(*processes)
         # Not a word about it either.
+        assert function.stderr.text == ""
+
+
+def test_where_standard_input_is_closed_a_signal_ends_it() -> None:
+    closed = ("sh", "-c", 'exec "$@" <&-', "sh")
+    with serve_program(stdin=subprocess.DEVNULL, prefix=closed) as function:
+        assert run(function, PID).status == 200
+        function.process.terminate()
+        assert function.process.wait(PATIENCE) == 0
         assert function.stderr.text == ""

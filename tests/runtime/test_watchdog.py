@@ -25,12 +25,13 @@ MIB = 2**20
 METRICS_PORT = 8081
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Function]:
-    """The program behind a watchdog; requests go to that."""
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    """The program behind a watchdog; requests go to that. The last test ends it."""
     wait_until(lambda: not is_open(METRICS_PORT), "no other watchdog runs", patience=60)
     port = free_port()
-    command = f'exec env fprocess="$*" mode=http port={port} TMPDIR={tmp_path} fwatchdog'
+    folder = tmp_path_factory.mktemp("watchdog")
+    command = f'exec env fprocess="$*" mode=http port={port} TMPDIR={folder} fwatchdog'
     with serve_program(
         prefix=("sh", "-c", command, "sh"),
         healthcheck_interval="1s",
