@@ -210,7 +210,7 @@ class Acceptor:
         try:
             worker.serve(connection.number, connection.readable_since, connection.socket.fileno())
         except OSError:  # it has just ended
-            worker.retired = True
+            worker.retire()
             return False
         connection.needs_fresh_worker = False
         return True

@@ -82,7 +82,15 @@ class Worker:
     def retire(self) -> None:
         """Let it go: it ends, as nothing more can come from us."""
         self.retired = True
-        self.channel.socket.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it has just ended
+            self.channel.socket.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        """Kill it, and what it has started."""
+        if self.pidfd >= 0 and not has_ended(self.pidfd):
+            kill_group(self.pid)
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
 
 class Pool:
@@ -202,8 +210,7 @@ class Pool:
 
     def kill_orphans(self) -> None:
         """Kill what ended workers have left beyond their process groups; it is ours now."""
-        with suppress(FileNotFoundError):  # a kernel that does not list them
-            kill_children(but={self.zygote.pid, *(worker.pid for worker in self.workers)})
+        kill_children(but={self.zygote.pid, *(worker.pid for worker in self.workers)})
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -264,19 +271,21 @@ class Pool:
         now = time.monotonic_ns()
         for worker in self.workers:
             state, _, until = self.table.read(worker.row)
-            overdue = state != READING and 0 < until < now - GRACE_NANOSECONDS
-            if overdue and worker.pidfd >= 0 and not has_ended(worker.pidfd):
-                kill_group(worker.pid)
-                with suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+            if state != READING and 0 < until < now - GRACE_NANOSECONDS:
+                worker.kill()
 
     def end(self) -> None:
-        """End the zygote, the workers and what they have left behind; wait for all of it."""
+        """End the zygote, the workers and what they have left behind; wait for all of it.
+
+        Those that do not end by themselves are killed.
+        """
         for worker in self.workers:
             worker.channel.close()
         self.zygote.close()
         give_up_at = time.monotonic() + END_SECONDS
-        while reap_children():
+        while reap_children() and time.monotonic() < give_up_at + END_SECONDS:
             if time.monotonic() >= give_up_at:
+                for worker in self.workers:
+                    worker.kill()
                 kill_children()
             time.sleep(0.005)

@@ -65,8 +65,12 @@ def reap_children() -> bool:
 
 
 def kill_children(but: Collection[int] = ()) -> None:
-    """Kill every other child of this process (proc(5), /proc/PID/task/TID/children)."""
-    for pid in map(int, Path("/proc/thread-self/children").read_text().split()):
+    """Kill every other child of this process, as far as the kernel lists them.
+
+    (proc(5), /proc/PID/task/TID/children)
+    """
+    children = Path("/proc/thread-self/children")
+    for pid in map(int, children.read_text().split() if children.exists() else ()):
         if pid not in but:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
