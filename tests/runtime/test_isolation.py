@@ -56,6 +56,16 @@ def test_with_burst_a_worker_is_gone_after_the_linger() -> None:
         assert int(client.run(PID)) != first
 
 
+def test_with_burst_all_are_gone_after_more_clients_than_workers() -> None:
+    with serve_program(seal_workers=2) as function, several(function, 8) as clients:
+        pids = set()
+        for _ in range(10):
+            for client in clients:
+                client.post(PID)
+            pids |= {int(client.read().text) for client in clients}
+        wait_ended(*pids)
+
+
 def test_with_burst_a_worker_is_replaced_after_so_many_requests() -> None:
     with serve_program(seal_burst_requests=5, seal_linger="30s") as function:
         with connected(function) as client:
