@@ -20,6 +20,8 @@ _PAGE = mmap.PAGESIZE
 # /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.
 _PRESENT = 1 << 63 | 1 << 62
 _OF_FILE = 1 << 61
+# How often a process is searched that changes while it is read.
+_ATTEMPTS = 5
 _OF_KERNEL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 
 
@@ -69,15 +71,26 @@ def in_process(search: Search, pid: int) -> set[Hit]:
     read, Incomplete where something that is there could not be read.
     """
     hits: set[Hit] = set()
-    folder = Path(f"/proc/{pid}")
-    with suppress(FileNotFoundError, ProcessLookupError):
-        name = (folder / "cmdline").read_bytes()[:40].replace(b"\0", b" ").decode(errors="replace")
-        for kind in ("cmdline", "environ"):
-            hits |= search.in_bytes((folder / kind).read_bytes(), f"{kind} of {pid} ({name})")
-        hits |= _in_descriptors(search, folder, f"{pid} ({name})")
-        for run in _memory(folder):
-            hits |= search.in_memory(run.content, f"memory of {pid} ({name}) {run.name}")
+    for last in [False] * (_ATTEMPTS - 1) + [True]:
+        try:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for found in _hits(search, Path(f"/proc/{pid}")):
+                    hits |= found
+            break
+        except Incomplete:  # it became another program, or gave memory back, meanwhile
+            if last:
+                raise
     return hits
+
+
+def _hits(search: Search, folder: Path) -> Iterator[set[Hit]]:
+    command = (folder / "cmdline").read_bytes()[:40].replace(b"\0", b" ").decode(errors="replace")
+    name = f"{folder.name} ({command})"
+    for kind in ("cmdline", "environ"):
+        yield search.in_bytes((folder / kind).read_bytes(), f"{kind} of {name}")
+    yield _in_descriptors(search, folder, name)
+    for run in _memory(folder):
+        yield search.in_memory(run.content, f"memory of {name} {run.name}")
 
 
 def _in_descriptors(search: Search, folder: Path, name: str) -> set[Hit]:

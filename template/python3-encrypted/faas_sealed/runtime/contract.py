@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request as WerkzeugRequest
@@ -50,7 +51,10 @@ class Event:
 
     @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
-        return ImmutableMultiDict(self._request.args)
+        # As werkzeug's request parses it, without one being made.
+        text = self._environ["QUERY_STRING"].encode("latin-1").decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
+        return ImmutableMultiDict(pairs)
 
 
 class Context:

@@ -28,7 +28,11 @@ from faas_sealed.runtime.stream import BodyStream
 
 
 class Handler:
-    """The function in one worker. With isolation `warm` its modules stay between calls."""
+    """The function in one worker.
+
+    What has been opened and compiled stays until the worker ends, for whoever brings the
+    content key again. With isolation `warm` its executed modules stay too.
+    """
 
     def __init__(self, settings: Settings, sealed: SealedFile) -> None:
         self.sealed = sealed
@@ -40,7 +44,11 @@ class Handler:
         self._loggers: Loggers | None = None
 
     def open(self, content_key: bytes) -> Program:
-        """Decrypt and unpack the bundle, unless a warm worker has done so."""
+        """Decrypt and unpack the bundle, unless an earlier call of this worker has done so.
+
+        `content_key` is what `SealedFile.content_key` returned for this call's key, so
+        that there is but one.
+        """
         if self._program is None:
             self._program = Program(unpack(self.sealed.bundle(content_key)))
         return self._program
@@ -63,14 +71,14 @@ class Handler:
         return sent(answer, environ)
 
     def finish(self) -> None:
-        """Drop what was opened, once the reply is sent."""
+        """Drop what was executed, once the reply is sent."""
         if self._keeps and self._module is not None:
             return
         if self._package is not None:
             self._package.unload()
         if self._loggers is not None:
             self._loggers.restore()
-        self._program = self._package = self._module = None
+        self._package = self._module = None
 
 
 def _call(module: ModuleType, event: Event) -> Any:

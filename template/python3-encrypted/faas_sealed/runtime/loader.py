@@ -64,7 +64,10 @@ class Package:
             _forget([name for name in sys.modules if name.partition(".")[0] == PACKAGE])
         sys.meta_path.insert(0, self._finder)
         _open_files.files = self._finder.program.files
-        return importlib.import_module(f"{PACKAGE}.handler")
+        package = self._finder.load(PACKAGE)
+        handler = self._finder.load(f"{PACKAGE}.handler")
+        package.handler = handler  # type: ignore[attr-defined]
+        return handler
 
     def unload(self) -> None:
         """Forget every module of the package, and the source that tracebacks cached."""
@@ -84,6 +87,19 @@ class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self, program: Program) -> None:
         self.program = program
         self.found: set[str] = set()
+
+    def load(self, fullname: str) -> ModuleType:
+        """Import a module as `importlib` does, in half of the time: it is known to be here."""
+        module = sys.modules.get(fullname)
+        if module is None:
+            spec = self.find_spec(fullname)
+            if spec is None:
+                raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[fullname] = module
+            assert spec.loader is not None
+            spec.loader.exec_module(module)
+        return module
 
     def find_spec(
         self, fullname: str, path: object = None, target: ModuleType | None = None

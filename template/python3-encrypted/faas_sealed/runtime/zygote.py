@@ -32,6 +32,10 @@ from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.runtime.table import Table
 from faas_sealed.runtime.worker import Worker
 
+# Python specialises code that has run a few times (PEP 659), and writes into it as it does.
+# Done here, workers share the result; else each would copy those pages to do it again.
+WARM_UPS = 12
+
 _DUMMY_HANDLER = b"""\
 def handle(event, context):
     return {"statusCode": 200, "body": [event.method, event.body.decode(), event.path]}
@@ -48,7 +52,8 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
     loader.serve_files_from_memory()
     _preload(sealed.header.preload)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whatever a library has made of it
-    _warm_up(settings)
+    for _ in range(WARM_UPS):
+        _warm_up(settings)
     log = Log(settings.log, table.fd)
     log.install()
     gc.collect()
