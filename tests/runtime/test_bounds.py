@@ -154,6 +154,15 @@ def test_a_request_that_trickles_is_slow_too() -> None:
         assert reason(client.read()) == "slow-request"
 
 
+def test_a_body_that_never_pauses_is_slow_too() -> None:
+    piece = chunked([b"#"] * 1000).removesuffix(b"0\r\n\r\n")
+    with serve_program(read_timeout="500ms") as function, connected(function) as client:
+        client.send(function.head("/", "POST", headers=CHUNKED))
+        while not has_answer(client):
+            client.send(piece)
+        assert reason(client.read()) == "slow-request"
+
+
 def test_a_body_of_the_largest_size_is_read() -> None:
     with serve_program(seal_max_body=100_000) as function, connected(function) as client:
         body = bytes(100_000)

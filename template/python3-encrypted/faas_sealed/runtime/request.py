@@ -95,6 +95,8 @@ class Wire:
                 raise Disconnected from None
             if not data:
                 raise Disconnected
+            if time.monotonic() >= self.deadline:  # a peer may never let it wait
+                raise SlowRequest
             return data
 
     def _wait(self) -> None:
