@@ -1,0 +1,9 @@
+"""What every contestant serves: as little as shows that the request has arrived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def handle(event: Any, context: Any) -> dict[str, Any]:
+    return {"statusCode": 200, "body": f"Hello {event.query.get('name', 'world')}"}

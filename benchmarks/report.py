@@ -1,0 +1,67 @@
+"""The figures as a page."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.measure import Load, middle
+
+# By contestant, then by number of clients: what each round saw.
+Loads = Mapping[str, Mapping[int, list[Load]]]
+
+
+def loads_table(loads: Loads) -> list[str]:
+    """Return a table of loads: each cell compares with the first contestant."""
+    first, *_ = loads
+    counts = list(loads[first])
+    lines = [
+        "| | " + " | ".join(_clients(count) for count in counts) + " |",
+        "|---|" + "---|" * len(counts),
+    ]
+    for name, by_clients in loads.items():
+        cells = [_cell(middle(by_clients[count]), middle(loads[first][count])) for count in counts]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _clients(count: int) -> str:
+    return "1 client" if count == 1 else f"{count} clients"
+
+
+def _cell(one: Load, first: Load) -> str:
+    ratios = f"{one.throughput / first.throughput:.2f}"
+    latencies = f"p50 {one.p50 / first.p50:.2f}, p99 {one.p99 / first.p99:.2f}"
+    return f"**{ratios}** · {one.throughput:,.0f}/s · {latencies}"
+
+
+def figures_table(names: Iterable[str], columns: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return a table of one figure a column; each has its ratio to the first row."""
+    names = list(names)
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    for name in names:
+        cells = [
+            f"{values[name]:,.1f} ({values[name] / values[names[0]]:.2f})"
+            for values in columns.values()
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def machine() -> str:
+    """Return what this was measured on, in a line."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("flask", "waitress"))
+    return (
+        f"{date.today().isoformat()}, {os.cpu_count()} CPUs ({_processor()}), Linux "
+        f"{platform.release().split('-')[0]}, Python {platform.python_version()}, {libraries}"
+    )
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

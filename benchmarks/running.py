@@ -1,0 +1,103 @@
+"""A contestant while it runs, with the watchdog in front of it or without."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from benchmarks.contestants import Contestant
+
+WATCHDOG = "fwatchdog"
+PATIENCE = 30.0
+_END = 10.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has answered once: where, how long that took, its first process."""
+
+    url: str
+    header: str
+    cold_start: float
+    pid: int
+
+
+@contextmanager
+def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterator[Running]:
+    """Start a contestant and wait for its first 200; in the end nothing of it is left."""
+    with socket.create_server(("127.0.0.1", contestant.port)):
+        pass  # nobody else answers there
+    port = watchdog_port or contestant.port
+    url = f"http://127.0.0.1:{port}/?name=you"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "upstream_url": f"http://127.0.0.1:{contestant.port}",
+        **contestant.environ,
+    }
+    command = contestant.command
+    if watchdog_port is not None:
+        environ |= {
+            "mode": "http",
+            "fprocess": " ".join(command),
+            "port": str(port),
+            "healthcheck_interval": "1s",
+        }
+        command = (WATCHDOG,)
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        cwd=contestant.folder,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not _answers(url, contestant.header):
+            if process.poll() is not None or time.monotonic() > started + PATIENCE:
+                raise RuntimeError(f"{contestant.name} does not answer on port {port}")
+            time.sleep(0.002)
+        yield Running(url, contestant.header, time.monotonic() - started, process.pid)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pid in session(process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _answers(url: str, header: str) -> bool:
+    name, _, value = header.partition(": ")
+    try:
+        answer = requests.get(url, headers={name: value}, timeout=PATIENCE)
+    except requests.ConnectionError:
+        return False
+    return answer.content == b"Hello you"
+
+
+def session(leader: int) -> list[int]:
+    """Return the processes of a session (proc(5), /proc/PID/stat)."""
+    members = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, number = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(number) == leader and state != b"Z":
+            members.append(int(folder.name))
+    return members
