@@ -38,7 +38,8 @@ class Function:
 
     @property
     def sealed_lang(self) -> bool:
-        return self.lang == LANGUAGE or self.lang.startswith(f"{LANGUAGE}-")
+        """Whether it is built from our template, pulled at a ref of its repository or changed."""
+        return self.lang == LANGUAGE or self.lang.startswith((f"{LANGUAGE}@", f"{LANGUAGE}-"))
 
 
 @dataclass(frozen=True)
