@@ -15,6 +15,7 @@ from faas_sealed.formats.trace import MAX_TRACE_BYTES
 
 ROOT = Path(__file__).parent.parent
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 CLASSES = [
     value
     for value in vars(errors).values()
@@ -29,19 +30,28 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")] for line in lines]
 
 
+def own_status(cls: type[SealError]) -> bool:
+    """Tell whether a function answers with this error."""
+    return "status" in vars(cls) and cls is not SealError
+
+
 def test_each_http_error_is_in_the_table_with_its_status_and_nothing_else_is() -> None:
     table = {(int(row[0]), row[1].strip("`")) for row in rows("## Errors") if row[0].isdecimal()}
-    own_status = {
-        (cls.status, cls.reason)
-        for cls in CLASSES
-        if "status" in vars(cls) and cls is not SealError
+    assert table == {(cls.status, cls.reason) for cls in CLASSES if own_status(cls)}
+
+
+def test_each_http_error_has_its_row_in_the_page_on_trouble() -> None:
+    told = {
+        (int(status), reason)
+        for status, reasons in re.findall(r"^\| (\d{3}) \| ([^|]+) \|", TROUBLESHOOTING, re.M)
+        for reason in re.findall(r"`([\w-]+)`", reasons)
     }
-    assert table == own_status
+    assert told == {(cls.status, cls.reason) for cls in CLASSES if own_status(cls)}
 
 
 def test_each_error_of_a_file_is_in_the_table_and_nothing_else_is() -> None:
     table = {row[0].strip("`") for row in rows("## Errors") if row[0].startswith("`")}
-    others = {cls.reason for cls in CLASSES if "status" not in vars(cls) and cls is not SealError}
+    others = {cls.reason for cls in CLASSES if not own_status(cls) and cls is not SealError}
     assert table == others
 
 
