@@ -181,7 +181,9 @@ class Project:
         )
 
     @contextmanager
-    def serving(self, *arguments: str, ready: bool = True) -> Iterator[LocalRun]:
+    def serving(
+        self, *arguments: str, ready: bool = True, patience: float = PATIENCE
+    ) -> Iterator[LocalRun]:
         """Run `faas-seal local-run` and wait until it is ready, unless said."""
         process = subprocess.Popen(
             [*COMMAND, "local-run", "--port", "0", *arguments],
@@ -197,6 +199,7 @@ class Project:
                 wait_until(
                     lambda: "Ctrl-C" in running.stderr.text or process.poll() is not None,
                     "local-run is ready",
+                    patience,
                 )
                 assert process.poll() is None, running.stderr.text
             yield running

@@ -64,7 +64,9 @@ def test_the_sample_of_the_stack_file_quotes_a_price(project: Project) -> None:
     shutil.copy(ROOT / "stack.yml", project.folder / "stack.yaml")
     shutil.copytree(ROOT / "function-samples", project.folder / "function-samples")
     succeed(project.faas_seal("seal", "pricing"))
-    succeed(project.faas_cli("build", environment={"REGISTRY": project.prefix}))
+    succeed(
+        project.faas_cli("build", "--filter", "pricing", environment={"REGISTRY": project.prefix})
+    )
     image, environment = project.image("pricing"), project.environment("pricing")
     with containers.running(image, environment) as container:
         quote = requests.post(
