@@ -21,6 +21,14 @@ class StackFileRefused(SealError):
     """A stack file that cannot be read, or not be edited without changing its meaning."""
 
 
+class ProgramMissing(SealError):
+    """A program that this needs and that is not on PATH."""
+
+
+class ProgramFailed(SealError):
+    """A program that this started and that has failed."""
+
+
 class SourceRefused(SealError):
     """A source folder that cannot be sealed as it is."""
 

@@ -14,8 +14,10 @@ from faas_seal.cli.common import fail, refuse_keys_in
 
 # The order of the help: an author's day.
 VERBS = (
+    "new",
     "keygen",
     "seal",
+    "up",
     "inspect",
     "verify",
     "open",

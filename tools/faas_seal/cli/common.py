@@ -140,10 +140,15 @@ def warn(message: str, kind: str = "warning") -> None:
     console(stderr=True).print(f"faas-seal: {kind}: {message}", style=style)
 
 
-def fail(message: str, hint: str, status: int) -> NoReturn:
-    """Print what is wrong and what to do about it, on standard error, and exit."""
+def complain(message: str, hint: str) -> None:
+    """Print what is wrong and what to do about it, on standard error."""
     errors = console(stderr=True)
     errors.print(f"faas-seal: error: {message}", style="red")
     if hint:
         errors.print(f"hint: {hint}")
+
+
+def fail(message: str, hint: str, status: int) -> NoReturn:
+    """Print what is wrong and what to do about it, and exit."""
+    complain(message, hint)
     sys.exit(status)

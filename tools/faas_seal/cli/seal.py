@@ -4,14 +4,18 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
+from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY, author_public, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal import keystore
 from faas_seal.cli.common import (
+    complain,
     json_option,
     key_options,
     say,
@@ -23,8 +27,9 @@ from faas_seal.errors import UsageError
 from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
 from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
-from faas_seal.sealing import Plan, plan, point_to_sealed, write
+from faas_seal.sealing import Plan, plan, point_to_sealed, source_of, write
 from faas_seal.stackfile import LANGUAGE, StackFile, find
+from faas_seal.watching import changes
 
 
 @click.command()
@@ -32,6 +37,7 @@ from faas_seal.stackfile import LANGUAGE, StackFile, find
 @stack_option
 @click.option("--new-author", is_flag=True, help="Take over functions of another author.")
 @click.option("--clean", is_flag=True, help="Remove build folders that hold plaintext.")
+@click.option("--watch", is_flag=True, help="Seal again whenever the source changes.")
 @key_options("key", "function key")
 @key_options("author-key", "signing key")
 @json_option
@@ -40,6 +46,7 @@ def seal(
     stack_option: str | None,
     new_author: bool,
     clean: bool,
+    watch: bool,
     key: KeySource,
     author_key: KeySource,
     as_json: bool,
@@ -57,9 +64,49 @@ def seal(
     Missing keys are made: the function key in .faas-seal/, your signing key in
     ~/.config/faas-seal/. Files that .sealignore names (in the syntax of .gitignore) are
     left out; without one tests, caches, .env and key files are.
+
+    With --watch beside local-run the next call has what was just saved:
+
+    \b
+      faas-seal seal greet --watch
     """
-    stack = StackFile.load(find(stack_option))
-    chosen = names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
+    if watch and (as_json or "-" in (key.file, author_key.file)):
+        raise UsageError("--watch goes neither with --json nor with keys from standard input")
+    path = find(stack_option)
+    once = partial(
+        _seal, path, names, new_author=new_author, clean=clean, key=key, author_key=author_key
+    )
+    once(as_json=as_json)
+    if watch:
+        stack = StackFile.load(path)
+        sources = [stack.folder / source_of(stack.function(name)) for name in _chosen(stack, names)]
+        warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
+        with suppress(KeyboardInterrupt):
+            for _ in changes(sources):
+                try:
+                    once(quiet=True)
+                except SealError as error:  # half saved, perhaps
+                    complain(str(error), error.hint)
+
+
+def _chosen(stack: StackFile, names: tuple[str, ...]) -> tuple[str, ...]:
+    return names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
+
+
+def _seal(
+    path: Path,
+    names: tuple[str, ...],
+    *,
+    new_author: bool,
+    clean: bool,
+    key: KeySource,
+    author_key: KeySource,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Seal once; `quiet` says nothing of functions that have not changed."""
+    stack = StackFile.load(path)
+    chosen = _chosen(stack, names)
     if not chosen:
         raise UsageError(
             f"{stack.path.name} has no function with lang: {LANGUAGE}",
@@ -98,7 +145,8 @@ def seal(
         say_json({item.function.name: _result(item, keys[item.function.name][0]) for item in plans})
         return
     for item in plans:
-        _report(item)
+        if item.file is not None or not quiet:
+            _report(item)
     if edited is not stack:
         say(f"{stack.path}: points to sealed/ now")
 

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import click
+
+from faas_seal.cli.common import say, stack_option, warn
+from faas_seal.cli.seal import seal
+from faas_seal.errors import ProgramFailed
+from faas_seal.scaffold import DEFAULT_GATEWAY, add_function, check_new, provide_template
+from faas_seal.stackfile import LANGUAGE, find
+
+
+@click.command()
+@click.argument("name")
+@click.option("-p", "--prefix", default="", help="The image's registry and owner.")
+@click.option(
+    "-g", "--gateway", default=DEFAULT_GATEWAY, show_default=True, help="For a new stack file."
+)
+@stack_option
+@click.pass_context
+def new(
+    context: click.Context, name: str, prefix: str, gateway: str, stack_option: str | None
+) -> None:
+    """Make a function's folder, add it to the stack file, and seal it.
+
+    \b
+      faas-seal new greet
+      faas-seal new greet --prefix registry.example/me
+
+    Runs faas-cli new --lang python3-encrypted where faas-cli is installed, and makes the
+    same folder where it is not. A stack file that is there is extended; nothing is ever
+    overwritten. The template comes with this command.
+    """
+    stack = find(stack_option)
+    check_new(stack, name)
+    if template := provide_template(stack.parent):
+        warn(f"put the template into {template}", "note")
+    if shutil.which("faas-cli") and (stack.exists() or stack_option is None):
+        _run_faas_cli(name, prefix, gateway, str(stack) if stack.exists() else None)
+    else:
+        add_function(stack, name, prefix=prefix, gateway=gateway)
+    context.invoke(seal, names=(name,), stack_option=stack_option)
+    folder = stack.parent / name
+    say(f"{name}: write your handler in {folder / 'handler.py'}, then")
+    for command in (f"seal {name}", f"local-run {name}", f"invoke {name}"):
+        say(f"  faas-seal {command}")
+
+
+def _run_faas_cli(name: str, prefix: str, gateway: str, append: str | None) -> None:
+    command = ["faas-cli", "new", name, "--lang", LANGUAGE, "--gateway", gateway, "--quiet"]
+    command += ["--prefix", prefix] if prefix else []
+    command += ["--append", append] if append else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise ProgramFailed(f"faas-cli new failed: {(done.stderr or done.stdout).strip()}")

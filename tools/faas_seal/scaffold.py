@@ -1,0 +1,68 @@
+"""A new function's folder and its place in the stack file, as `faas-cli new` makes them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from faas_seal.errors import StackFileRefused, UsageError
+from faas_seal.local.template import find_template
+from faas_seal.stackfile import LANGUAGE, StackFile, check_name
+
+DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+
+_HEAD = """\
+version: 1.0
+provider:
+  name: openfaas
+  gateway: {gateway}
+functions:
+"""
+_ENTRY = """\
+  {name}:
+    lang: {lang}
+    handler: ./{name}
+    image: {image}
+"""
+_IGNORED = "template\nbuild\n.secrets\n"
+_NOT_COPIED = shutil.ignore_patterns("__pycache__")
+
+
+def check_new(stack: Path, name: str) -> None:
+    """Raise UsageError if the function `name` cannot be new beside this stack file."""
+    check_name(name)
+    folder = stack.parent / name
+    if folder.exists():
+        raise UsageError(f"there is a folder {folder} already", hint="choose another name")
+    if stack.exists() and name in StackFile.load(stack).functions:
+        raise UsageError(f"{stack.name} has a function {name} already", hint="choose another name")
+
+
+def provide_template(project: Path) -> Path | None:
+    """Put the template where faas-cli looks for it; return its folder if it was not there."""
+    folder = project / "template" / LANGUAGE
+    if folder.exists():
+        return None
+    shutil.copytree(find_template(project, LANGUAGE).folder, folder, ignore=_NOT_COPIED)
+    return folder
+
+
+def add_function(stack: Path, name: str, *, prefix: str, gateway: str) -> None:
+    """Make the handler folder from the template, and write or extend the stack file."""
+    project = stack.parent
+    sample = find_template(project, LANGUAGE).folder / "function"
+    image = f"{prefix}/{name}:latest" if prefix else f"{name}:latest"
+    entry = _ENTRY.format(name=name, lang=LANGUAGE, image=image)
+    if stack.exists():
+        text = StackFile.load(stack).text.rstrip("\n") + "\n\n" + entry
+    else:
+        text = _HEAD.format(gateway=gateway) + entry
+    if name not in StackFile(stack, text).functions:
+        raise StackFileRefused(
+            f"{stack.name} does not end with its functions", hint=f"add to it:\n{entry}"
+        )
+    shutil.copytree(sample, project / name, ignore=_NOT_COPIED)
+    stack.write_text(text)
+    ignored = project / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text(_IGNORED)
