@@ -6,13 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEMPLATE := template/python3-encrypted
 
-.PHONY: help demo demo-openfaas test bench lint format venv lock
+.PHONY: help demo demo-openfaas test bench docs lint format venv lock
 
 help:
 	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
 	@echo "make demo-openfaas   the same through faas-cli and Docker"
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
 	@echo "make bench           throughput, latency, start, memory and image, side by side: ten minutes"
+	@echo "make docs            docs/cli.md, out of the command's help"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff format and mend what it can"
 	@echo "make lock            choose the versions of all dependencies anew"
@@ -29,6 +30,9 @@ test: venv
 # PYTHON3_HTTP=FOLDER adds the official template of that folder.
 bench: venv
 	$(BIN)/python -m benchmarks
+
+docs: venv
+	$(BIN)/python -m faas_seal.cli.page > docs/cli.md
 
 lint: venv
 	$(BIN)/ruff check

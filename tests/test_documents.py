@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from faas_seal.cli.page import page
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES
 from faas_sealed.formats.errors import SealError
@@ -89,6 +90,11 @@ def test_each_text_form_is_in_the_table_and_nothing_else_is() -> None:
 )
 def test_a_limit_is_what_the_protocol_says(sentence: str) -> None:
     assert sentence in re.sub(r"\s+", " ", PROTOCOL)
+
+
+def test_the_page_on_the_command_line_is_its_help() -> None:
+    written = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert written == page(), "the help has changed: make docs"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

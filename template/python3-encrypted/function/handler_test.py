@@ -1,4 +1,4 @@
-"""Run beside the stack file: `pytest --import-mode=importlib`. Tests are not sealed."""
+"""Run with `faas-seal test NAME`, on what would be sealed; tests themselves are not."""
 
 from types import SimpleNamespace
 

@@ -16,6 +16,7 @@ from faas_seal.cli.common import fail, refuse_keys_in
 VERBS = (
     "new",
     "keygen",
+    "test",
     "seal",
     "up",
     "inspect",
@@ -25,6 +26,8 @@ VERBS = (
     "header",
     "invoke",
     "explain",
+    "doctor",
+    "completion",
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.errors import FileRefused, SealError
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 from rich.console import Console
@@ -20,7 +20,7 @@ from faas_seal import keystore
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, Keystore, parse_key
 from faas_seal.sealing import SEALED_FILE, SEALED_FOLDER, sealed_folder
-from faas_seal.stackfile import find
+from faas_seal.stackfile import StackFile, find
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -59,6 +59,15 @@ def key_options(name: str, noun: str) -> Callable[[Command], Command]:
         return decorated  # type: ignore[no-any-return]
 
     return decorate
+
+
+def function_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a function of the stack file; whatever is wrong there, with none."""
+    try:
+        functions = StackFile.load(find(context.params.get("stack_option"))).functions
+    except SealError:
+        return []
+    return [name for name in functions if name.startswith(incomplete)]
 
 
 def project(stack: str | None) -> Path:

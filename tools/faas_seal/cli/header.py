@@ -3,12 +3,12 @@ from __future__ import annotations
 import click
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.cli.common import function_key, key_options, stack_option
+from faas_seal.cli.common import function_key, function_names, key_options, stack_option
 from faas_seal.keystore import KeySource
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=function_names)
 @stack_option
 @key_options("key", "function key")
 def header(name: str, stack_option: str | None, key: KeySource) -> None:

@@ -13,6 +13,7 @@ from faas_seal import keystore
 from faas_seal.cli.common import (
     console,
     describe_author,
+    function_names,
     json_option,
     read_sealed,
     say_json,
@@ -22,7 +23,7 @@ from faas_seal.cli.common import (
 
 
 @click.command()
-@click.argument("target", metavar="NAME|FILE")
+@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
 @stack_option
 @json_option
 def inspect(target: str, stack_option: str | None, as_json: bool) -> None:

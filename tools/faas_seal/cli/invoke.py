@@ -11,7 +11,14 @@ import requests
 from faas_sealed.formats.errors import MalformedTrace
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.cli.common import function_key, key_options, sealed_files, stack_option, warn
+from faas_seal.cli.common import (
+    function_key,
+    function_names,
+    key_options,
+    sealed_files,
+    stack_option,
+    warn,
+)
 from faas_seal.client import FunctionKey, KeyInClear, call, check_address, in_clear, problem_in
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource
@@ -32,7 +39,7 @@ _HINTS = {
 
 
 @click.command()
-@click.argument("target", metavar="NAME|URL")
+@click.argument("target", metavar="NAME|URL", shell_complete=function_names)
 @click.option("-d", "--data", help="The request's body. [standard input, unless a terminal]")
 @click.option("-m", "--method", default="POST", show_default=True)
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")

@@ -7,14 +7,14 @@ import click
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal.cli.common import json_option, project, say, say_json, stack_option
+from faas_seal.cli.common import function_names, json_option, project, say, say_json, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore, add_author, write_author_key, write_function_key
 from faas_seal.stackfile import check_name
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=function_names)
 @click.option("--author", is_flag=True, help="Make your signing key instead.")
 @click.option("-o", "--output", metavar="FILE", help="Write the key here, and nowhere else.")
 @stack_option

@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from faas_seal.cli.common import stack_option
+from faas_seal.cli.common import function_names, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.stackfile import LANGUAGE, StackFile, find
 
 
 @click.command("local-run")
-@click.argument("names", metavar="[NAME]…", nargs=-1)
+@click.argument("names", metavar="[NAME]…", nargs=-1, shell_complete=function_names)
 @stack_option
 @click.option(
     "-p",

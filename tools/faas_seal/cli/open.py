@@ -13,6 +13,7 @@ from faas_seal.cli.common import (
     author_option,
     describe_author,
     function_key,
+    function_names,
     key_options,
     read_author,
     read_sealed,
@@ -26,7 +27,7 @@ from faas_seal.traces import ANY_TIME
 
 
 @click.command("open")
-@click.argument("target", metavar="NAME|FILE")
+@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
 @click.option("-o", "--out", required=True, metavar="FOLDER", help="A folder that is new or empty.")
 @author_option
 @stack_option

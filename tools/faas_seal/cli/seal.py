@@ -16,6 +16,7 @@ from faas_sealed.formats.primitives import KEY_BYTES
 from faas_seal import keystore
 from faas_seal.cli.common import (
     complain,
+    function_names,
     json_option,
     key_options,
     say,
@@ -33,7 +34,7 @@ from faas_seal.watching import changes
 
 
 @click.command()
-@click.argument("names", metavar="[NAME]…", nargs=-1)
+@click.argument("names", metavar="[NAME]…", nargs=-1, shell_complete=function_names)
 @stack_option
 @click.option("--new-author", is_flag=True, help="Take over functions of another author.")
 @click.option("--clean", is_flag=True, help="Remove build folders that hold plaintext.")

@@ -9,6 +9,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 from faas_seal.cli.common import (
     author_option,
     describe_author,
+    function_names,
     json_option,
     read_author,
     read_sealed,
@@ -23,7 +24,7 @@ from faas_seal.stackfile import StackFile, find
 
 
 @click.command()
-@click.argument("target", metavar="NAME|FILE")
+@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
 @author_option
 @stack_option
 @json_option

@@ -1,0 +1,115 @@
+"""`faas-seal test`: a function's tests meet what would be sealed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .conftest import start
+
+SAMPLES = Path(__file__).parents[2] / "function-samples"
+DATA = "Path(__file__).with_name('data.txt').read_text()"
+
+
+def run_tests(*arguments: str) -> tuple[int, str]:
+    with start("test", "greet", *arguments) as process:
+        stdout, stderr = process.communicate(timeout=120)
+    return process.returncode, (stdout + stderr).decode()
+
+
+def write(project: Path, **files: str) -> None:
+    for name, content in files.items():
+        (project / "greet" / f"{name}.py").write_text(content)
+
+
+def test_each_way_to_import_the_handler_means_the_sealed_one(project: Path) -> None:
+    for number, module in enumerate((".handler", "function.handler", "handler")):
+        test = f"from {module} import handle\n\n\ndef test_it():\n"
+        test += "    assert handle.__globals__['__file__'] == '/sealed/function/handler.py'\n"
+        test += "    assert handle(None, None)['body'] == 'hello'\n"
+        write(project, **{f"way{number}_test": test})
+    status, output = run_tests()
+    assert status == 0, output
+    assert "3 passed" in output
+
+
+def test_a_failing_test_fails(project: Path) -> None:
+    write(project, handler_test="def test_one():\n    assert 1 == 2\n")
+    status, output = run_tests()
+    assert (status, "1 failed" in output) == (1, True), output
+
+
+def test_a_module_that_is_not_sealed_is_not_found(project: Path) -> None:
+    write(
+        project,
+        handler="from .extra import word\n\n\ndef handle(event, context):\n    return word\n",
+        extra="word = 'yes'\n",
+        handler_test="from .handler import handle\n\n\ndef test_it():\n    assert handle(0, 0)\n",
+    )
+    assert run_tests()[0] == 0
+    (project / "greet" / ".sealignore").write_text("extra.py\n*_test.py\n")
+    status, output = run_tests()
+    assert status == 1
+    assert "No module named 'function.extra'" in output
+
+
+def test_a_data_file_is_read_from_memory(project: Path) -> None:
+    handler = f"from pathlib import Path\n\n\ndef handle(event, context):\n    return {DATA}\n"
+    write(
+        project,
+        handler=handler,
+        handler_test="from .handler import handle\n\n\ndef test_it():\n"
+        "    assert handle(0, 0) == 'sealed'\n",
+    )
+    (project / "greet" / "data.txt").write_text("sealed")
+    assert run_tests()[0] == 0
+
+
+def test_other_arguments_are_pytests(project: Path) -> None:
+    write(project, handler_test="def test_one(): pass\n\n\ndef test_two(): pass\n")
+    status, output = run_tests("-k", "two", "-v")
+    assert status == 0
+    assert "test_two PASSED" in output
+    assert "1 passed, 1 deselected" in output
+
+
+def test_a_folder_of_tests_with_a_conftest_is_taken_too(project: Path) -> None:
+    tests = project / "greet" / "tests"
+    tests.mkdir()
+    (tests / "conftest.py").write_text(
+        "import pytest\n\n\n@pytest.fixture\ndef word():\n    return 'hello'\n"
+    )
+    (tests / "test_handler.py").write_text(
+        "from function.handler import handle\n\n\ndef test_it(word):\n"
+        "    assert handle(None, None)['body'] == word\n"
+    )
+    status, output = run_tests()
+    assert status == 0, output
+
+
+def test_without_tests_it_says_what_to_write(project: Path) -> None:
+    status, output = run_tests()
+    assert status == 2
+    assert "greet has no tests" in output
+    assert "hint: write greet/handler_test.py" in output
+    write(project, handler_test="")
+    assert run_tests()[0] == 2
+
+
+def test_a_python_without_pytest_is_named(project: Path) -> None:
+    write(project, handler_test="def test_one(): pass\n")
+    blocked = "import sys; sys.modules['pytest'] = None; from faas_seal import testing_child; "
+    bare = subprocess.run(
+        [sys.executable, "-c", blocked + "sys.exit(testing_child.main('t', 't', []))"],
+        check=False,
+    )
+    assert bare.returncode == 97
+
+
+def test_the_tests_of_a_sample_pass(project: Path) -> None:
+    shutil.rmtree(project / "greet")
+    shutil.copytree(SAMPLES / "rules", project / "greet")
+    status, output = run_tests()
+    assert status == 0, output

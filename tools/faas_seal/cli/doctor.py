@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from faas_seal.cli.common import console, json_option, say_json, stack_option
+from faas_seal.doctor import Check, examine
+from faas_seal.stackfile import find
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}
+
+
+@click.command()
+@click.option("-g", "--gateway", metavar="URL", help="[the stack file's, $OPENFAAS_URL]")
+@stack_option
+@json_option
+def doctor(gateway: str | None, stack_option: str | None, as_json: bool) -> int:
+    """Look for what is wrong, and say what to do about it.
+
+    \b
+      faas-seal doctor
+      faas-seal doctor --gateway https://gateway.example
+
+    Looks at programs, keys, the stack file, the template, each function's sealed file and
+    the gateway, and changes nothing. A function that is deployed is asked, without its
+    key and without running its handler, whether the key header arrives.
+
+    ✓ is in order, ✗ is not, - is not needed or not known. Ends with status 1 if anything
+    is not in order.
+    """
+    path = find(stack_option)
+    checks = examine(path, gateway or os.environ.get("OPENFAAS_URL"))
+    if as_json:
+        found = list(checks)
+        say_json([asdict(check) for check in found])
+    else:
+        found = []
+        for check in checks:
+            _print(check)
+            found.append(check)
+    return int(any(check.passed is False for check in found))
+
+
+def _print(check: Check) -> None:
+    mark, style = _MARKS[check.passed]
+    output = console()
+    output.print(f"{mark} {check.subject}: {check.finding}", style=style)
+    if check.next_step:
+        output.print(f"    {check.next_step}")

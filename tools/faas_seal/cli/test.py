@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import click
+
+from faas_seal.cli.common import function_names, stack_option, warn
+from faas_seal.errors import UsageError
+from faas_seal.stackfile import StackFile, find
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name", shell_complete=function_names)
+@click.argument("arguments", metavar="[PYTEST ARGUMENT]…", nargs=-1, type=click.UNPROCESSED)
+@stack_option
+def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int:
+    """Run a function's tests on what would be sealed of it.
+
+    \b
+      faas-seal test greet
+      faas-seal test greet -k refuses -x
+
+    The handler and its modules are packed, unpacked and imported from memory, as they are
+    in a container: an import or a file that only works in the folder fails here, and not
+    when it is deployed. The tests are those that seal leaves out (*_test.py, test_*.py,
+    tests/), and may import from .handler, function.handler or handler.
+
+    Runs pytest in the Python that local-run would take: this one, or for a function with
+    requirements of its own a virtual environment. All else goes to pytest, whose exit
+    status this has.
+    """
+    if sys.platform != "linux":
+        raise UsageError("test is for Linux", hint="pytest --import-mode=importlib")
+    # Only Linux has what this needs.
+    from faas_seal.testing import run_tests
+
+    return run_tests(
+        StackFile.load(find(stack_option)), name, arguments, partial(warn, kind="note")
+    )
