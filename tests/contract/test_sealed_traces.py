@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from faas_seal.scan.search import Search
 
-from ..leaks.scanner.search import Search
 from ..support import Function, serve, wait_until
 
 CULPRIT = """\

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from .scanner import proof
+from faas_seal.scan import proof
 
 CAP_SYS_PTRACE = 1 << 19
 

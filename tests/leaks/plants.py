@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 
+from faas_seal.scan.search import Search
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.primitives import hkdf
-
-from .scanner.search import Search
 
 VICTIM = Path(__file__).parent / "victim"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from faas_seal.scan import proof
+from faas_seal.scan.search import Hit, Search, report
 
 from ..support import Function, serve
 from . import traffic
 from .client import Client
 from .plants import Plants
-from .scanner import proof
-from .scanner.search import Hit, Search, report
 
 SAID = "what a handler prints is in the log"
 

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from faas_seal.scan import proof
+from faas_seal.scan.places import in_process, in_processes
+from faas_seal.scan.search import Search, report
 
 from ..runtime.processes import zygote
 from ..support import Function, is_ready, serve
 from . import traffic
 from .client import Client
 from .plants import Plants
-from .scanner import proof
-from .scanner.places import in_process, in_processes
-from .scanner.search import Search, report
 
 LINGER = 0.02
 # What a worker has to end in, from `linger` after its last reply on.

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from faas_seal.scan.search import Search
 
-from ..leaks.scanner.search import Search
 from .canary import Canary
 from .programs import Builder
 from .project import Project, succeed

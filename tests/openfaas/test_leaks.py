@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from faas_seal.scan import proof
+from faas_seal.scan.places import in_file, in_folder, in_process, processes
+from faas_seal.scan.search import Hit, Search, report
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.keys import FUNCTION_KEY
 
 from ..leaks.conftest import may_trace
 from ..leaks.plants import Plants
-from ..leaks.scanner import proof
-from ..leaks.scanner.places import in_file, in_folder, in_process, processes
-from ..leaks.scanner.search import Hit, Search, report
 from . import containers
 from .containers import Container, docker
 from .project import Project, new_project, succeed

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from faas_seal.scan.places import in_folder
+from faas_seal.scan.search import Search
 from ruamel.yaml import YAML
 
 from tests.support import free_port, wait_until
 
-from ..leaks.scanner.places import in_folder
-from ..leaks.scanner.search import Search
 from . import containers
 from .canary import Canary
 from .project import ROOT, Project, succeed

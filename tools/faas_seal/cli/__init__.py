@@ -26,6 +26,7 @@ VERBS = (
     "header",
     "invoke",
     "explain",
+    "scan",
     "doctor",
     "completion",
 )

@@ -7,9 +7,8 @@ import secrets
 from pathlib import Path
 
 import pytest
-
-from .scanner import proof
-from .scanner.search import BLOCK, MAX_DEPTH, Incomplete, Search
+from faas_seal.scan import proof
+from faas_seal.scan.search import BLOCK, MAX_DEPTH, Incomplete, Search
 
 TEXT = f"canary-ä-{secrets.token_hex(8)}"
 BYTES = secrets.token_bytes(32)

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from .needles import Needle, needles
+from faas_sealed.formats.errors import SealError
+
+from faas_seal.scan.needles import Needle, needles
 
 WORD = 8
 BLOCK = 2**16
@@ -28,8 +30,8 @@ _ZIP_HEADER = struct.Struct("<4s22xHH")
 _PIECE = 2**10
 
 
-class Incomplete(Exception):
-    """Something could not be searched to its end."""
+class Incomplete(SealError):
+    """Something could not be searched to its end: that nothing was found says nothing."""
 
 
 @dataclass(frozen=True, order=True)
@@ -102,13 +104,15 @@ class Search:
         return hits
 
     def _found(self, data: bytes | mmap.mmap) -> Iterator[Needle]:
-        with memoryview(data) as view:
-            whole = len(view) // WORD * WORD
-            with view[:whole] as aligned, aligned.cast("Q") as words:
+        whole = len(data) // WORD * WORD
+        for at in range(0, whole, BLOCK):
+            end = min(at + BLOCK, whole)
+            with memoryview(data)[at:end] as aligned, aligned.cast("Q") as words:
                 present = self._words.intersection(words)
-        for needle in set().union(*(self._by_word[word] for word in present)):
-            if data.find(needle.run) >= 0:
-                yield needle
+            for needle in set().union(*(self._by_word[word] for word in present)):
+                reach = len(needle.run)
+                if data.find(needle.run, max(0, at - reach), end + reach) >= 0:
+                    yield needle
 
 
 _ZIP_ENTRY = b"PK\3\4"

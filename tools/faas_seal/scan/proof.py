@@ -23,11 +23,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from . import places
-from .search import Search
+from faas_sealed.formats.errors import SealError
+
+from faas_seal.scan import places
+from faas_seal.scan.search import Search
 
 
-class Blind(Exception):
+class Blind(SealError):
     """A search did not find what was planted for it."""
 
 
@@ -159,7 +161,7 @@ def prove_processes() -> None:
         for kind, canary in canaries.items()
         if kind not in ("argument", "environment")
     }
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-c", _CARRIER, canaries["argument"]],
         env=os.environ | {"CARRIER": canaries["environment"]},
         stdin=subprocess.PIPE,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .search import Hit, Incomplete, Search
+from faas_seal.scan.search import Hit, Incomplete, Search
 
 _PAGE = mmap.PAGESIZE
 # /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from faas_sealed.formats.keys import FUNCTION_KEY, key_id
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from faas_seal.cli.common import console, json_option, say, say_json, stack_option
+from faas_seal.errors import UsageError
+from faas_seal.keystore import Keystore
+from faas_seal.scan import proof
+from faas_seal.scan.search import Hit, Search
+from faas_seal.scan.source import canaries_of
+from faas_seal.scan.targets import Progress as Advance
+from faas_seal.scan.targets import search_target, size_of
+from faas_seal.sealing import source_of
+from faas_seal.source import read_source
+from faas_seal.stackfile import StackFile, find
+
+MOST_SHOWN = 20
+
+
+@click.command()
+@click.argument("targets", metavar="TARGET…", nargs=-1, required=True)
+@click.option(
+    "-s",
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="FOLDER",
+    help="The source to look for. [all of the stack file's]",
+)
+@stack_option
+@json_option
+def scan(
+    targets: tuple[str, ...], sources: tuple[str, ...], stack_option: str | None, as_json: bool
+) -> int:
+    """Look for the source and the keys where they must not be.
+
+    \b
+      faas-seal scan build sealed
+      faas-seal scan registry.example/me/greet:latest --source greet
+      faas-seal scan image.tar pid:4711 --source greet
+
+    A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
+    has, or the memory of a process and all that it has started (pid:NUMBER, mostly as
+    root). Searched for are lines, strings and names of the source that nobody else has,
+    and this project's function keys: plain, as UTF-16, base64, hex and such, in bytecode,
+    and in tars, layers, zips and compressed streams.
+
+    Each run first proves that it finds what is planted for it. Ends with status 1 if
+    anything was found, or could not be searched to its end.
+    """
+    canaries = _canaries(sources, stack_option)
+    search = Search(canaries)
+    _prove(any(target.startswith("pid:") for target in targets))
+    with _progress(sum(map(size_of, targets)), shown=not as_json) as advance:
+        found = {target: search_target(search, target, advance) for target in targets}
+    hits = sorted(set().union(*found.values()))
+    if as_json:
+        say_json({"needles": len(canaries), "hits": [asdict(hit) for hit in hits]})
+    else:
+        _report(found, len(canaries))
+    return int(bool(hits))
+
+
+def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, str | bytes]:
+    path = find(stack_option)
+    folders = list(map(Path, sources))
+    canaries: dict[str, str | bytes] = {}
+    if path.exists():
+        stack = StackFile.load(path)
+        if not folders:
+            ours = [function for function in stack.functions.values() if function.sealed_lang]
+            folders = [stack.folder / source_of(function) for function in ours]
+        for key in Keystore(stack.folder).function_keys():
+            canaries[f"the function key {key_id(key)}"] = FUNCTION_KEY.encode(key)
+            canaries[f"the bytes of the function key {key_id(key)}"] = key
+    if not folders:
+        raise UsageError("there is no source to look for", hint="name it with --source FOLDER")
+    for folder in folders:
+        of_source = canaries_of(read_source(folder).files)
+        if not of_source:
+            raise UsageError(f"{folder} has nothing in it that is long enough to look for")
+        canaries |= {f"{folder}/{place}": value for place, value in of_source.items()}
+    return canaries
+
+
+def _prove(processes: bool) -> None:
+    """Plant canaries of this run's own and find them, or raise Blind."""
+    proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
+    with tempfile.TemporaryDirectory() as folder:
+        proof.prove_files(Path(folder))
+    if processes:
+        proof.prove_processes()
+
+
+@contextmanager
+def _progress(total: int, *, shown: bool) -> Iterator[Advance]:
+    terminal = console(stderr=True)
+    columns = (TextColumn("searching"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)
+    ) as progress:
+        task = progress.add_task("", total=total or None)
+        yield lambda size: progress.advance(task, size)
+
+
+def _report(found: dict[str, set[Hit]], needles: int) -> None:
+    for target, hits in found.items():
+        say(f"{'✗' if hits else '✓'} {target}: {len(hits)} hits, of {needles} needles")
+        for hit in sorted(hits)[:MOST_SHOWN]:
+            say(f"    {hit}")
+        if len(hits) > MOST_SHOWN:
+            say(f"    and {len(hits) - MOST_SHOWN} more: --json has them all")

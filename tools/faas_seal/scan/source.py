@@ -1,0 +1,114 @@
+"""What to look for, of a source folder: what is nobody else's."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sysconfig
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import faas_sealed
+
+from faas_seal.scan.needles import SHORTEST
+from faas_seal.scan.search import Search
+from faas_seal.sealing import REQUIREMENTS
+
+# Shorter lines are often somebody else's too.
+SHORTEST_LINE = 20
+RUN_OF_BYTES = 32
+# What others say in just the same words.
+_IMPORT = re.compile(r"\s*(from [\w.]+ )?import ")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+# The image is built from it, so that it goes along unsealed.
+_IN_CLEAR = (REQUIREMENTS,)
+# What every image with a function has. A line that stands there gives nothing away.
+_COMMON_PACKAGES = ("click", "flask", "jinja2", "requests", "waitress", "werkzeug")
+_NOT_COMMON = ("site-packages", "dist-packages", "test", "idlelib", "lib2to3", "__pycache__")
+
+
+def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
+    """Return what to look for by where it stands, as in `handler.py:12 (constant)`.
+
+    Lines, and of Python also strings and names, as far as they are long enough to be
+    found; of other files a few runs of bytes. What Python, its libraries and the runtime
+    say as well is left out.
+    """
+    found: dict[str, str | bytes] = {}
+    texts: set[str] = set()
+    for name, content in files.items():
+        if name in _IN_CLEAR:
+            continue
+        if len(name) >= SHORTEST:
+            found[f"the name of {name}"] = name
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            found |= _runs(name, content)
+            continue
+        for line, kind, value in [*_lines(text), *_python(name, text)]:
+            if value not in texts:
+                texts.add(value)
+                found.setdefault(f"{name}:{line} ({kind})", value)
+    common = _common(found)
+    return {place: value for place, value in found.items() if place not in common}
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line.strip()) >= SHORTEST_LINE and not _IMPORT.match(line):
+            yield number, "line", line.strip()
+
+
+def _python(name: str, text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, kind and text of strings and names in Python source."""
+    if not name.endswith(".py"):
+        return
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(value)):
+                # As it is in memory, and line by line as in a docstring.
+                for part in (value, *value.splitlines()):
+                    if len(part.strip().encode()) >= SHORTEST and not _MEDIA_TYPE.fullmatch(part):
+                        yield node.lineno, "constant", part.strip()
+            case ast.FunctionDef(name=named) | ast.ClassDef(name=named):
+                if len(named.encode()) >= SHORTEST:
+                    yield node.lineno, "name", named
+
+
+def _runs(name: str, content: bytes) -> dict[str, str | bytes]:
+    """Return a few runs of bytes out of a file that is no text."""
+    starts = (0, len(content) // 2, len(content) - RUN_OF_BYTES)
+    runs = {at: content[at : at + RUN_OF_BYTES] for at in starts if at >= 0}
+    return {
+        f"{name} (bytes from {at})": run
+        for at, run in runs.items()
+        if len(run) == RUN_OF_BYTES and len(set(run)) > RUN_OF_BYTES // 4
+    }
+
+
+def _common(canaries: Mapping[str, str | bytes]) -> set[str]:
+    """Return those that Python, the libraries of every function or the runtime have, too."""
+    search = Search(canaries)
+    hits = set()
+    for path in _common_files():
+        hits |= search.in_bytes(path.read_bytes(), str(path))
+    return {hit.canary for hit in hits}
+
+
+def _common_files() -> Iterator[Path]:
+    library = Path(sysconfig.get_paths()["stdlib"])
+    folders = [library, Path(faas_sealed.__file__).parents[1]]
+    for package in _COMMON_PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            folders.append(Path(spec.origin).parent)
+    for folder in folders:
+        for path in folder.rglob("*.py"):
+            if not set(path.relative_to(folder).parts) & set(_NOT_COMMON):
+                yield path
