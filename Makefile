@@ -6,12 +6,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEMPLATE := template/python3-encrypted
 
-.PHONY: help demo demo-openfaas test lint format venv lock
+.PHONY: help demo demo-openfaas test parity lint format venv lock
 
 help:
 	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
 	@echo "make demo-openfaas   the same through faas-cli and Docker"
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
+	@echo "make parity          record anew what the official template answers (tests/parity)"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff format and mend what it can"
 	@echo "make lock            choose the versions of all dependencies anew"
@@ -24,6 +25,9 @@ demo-openfaas: venv
 
 test: venv
 	$(BIN)/python -m pytest
+
+parity: venv
+	$(BIN)/python -m tests.parity.record
 
 lint: venv
 	$(BIN)/ruff check
