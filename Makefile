@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEMPLATE := template/python3-encrypted
 
-.PHONY: help demo demo-openfaas test bench docs lint format venv lock
+.PHONY: help demo demo-openfaas test bench parity docs lint format venv lock
 
 help:
 	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
@@ -14,6 +14,7 @@ help:
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
 	@echo "make bench           throughput, latency, start, memory and image, side by side: ten minutes"
 	@echo "make docs            docs/cli.md, out of the command's help"
+	@echo "make parity          record anew what the official template answers (tests/parity)"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff format and mend what it can"
 	@echo "make lock            choose the versions of all dependencies anew"
@@ -33,6 +34,9 @@ bench: venv
 
 docs: venv
 	$(BIN)/python -m faas_seal.cli.page > docs/cli.md
+
+parity: venv
+	$(BIN)/python -m tests.parity.record
 
 lint: venv
 	$(BIN)/ruff check

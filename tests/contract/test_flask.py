@@ -191,7 +191,7 @@ def test_what_flask_does_around_a_view_is_done(flask: Function) -> None:
 
 def test_the_applications_logger_writes_to_the_log(flask: Function) -> None:
     assert flask.request("/logged").text == "index"
-    flask.stderr.wait_for("WARNING in handler: said by the app's logger\n")
+    flask.stderr.wait_for("WARNING:index:said by the app's logger\n")
 
 
 def test_a_session_without_a_secret_is_an_error_of_the_handler(flask: Function) -> None:

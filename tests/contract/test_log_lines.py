@@ -53,6 +53,14 @@ def run(function: Function, code: str) -> None:
         ("ctypes.CDLL(None).perror(b'of C')", "", "of C: Success\n"),
         ("print('\\udc80', file=sys.stderr)", "", "\\udc80\n"),
         ("logging.warning('ü %s', 1)", "", "WARNING:root:ü 1\n"),
+        ("logging.getLogger('library').error('failed')", "", "ERROR:library:failed\n"),
+        ("own = logging.getLogger('own'); own.setLevel('INFO'); own.info('said'); own.debug('not')",
+         "", "INFO:own:said\n"),
+        ("logging.getLogger('function.CANARY').error('failed')", "", "ERROR:function:failed\n"),
+        ("logging.basicConfig(format='too late'); logging.error('failed')",
+         "", "ERROR:root:failed\n"),
+        ("logging.basicConfig(format='my %(message)s', force=True); logging.error('failed')",
+         "", "my failed\n"),
         ("logging.lastResort.emit(logging.makeLogRecord({'msg': 'plain'}))", "", "plain\n"),
         ("logging.warning(type('Noisy', (), {'__str__': lambda _: str(logging.error('in'))})())",
          "", "ERROR:root:in\nWARNING:root:None\n"),
@@ -147,6 +155,7 @@ def handle(event, context):
 logger = logging.getLogger("mine")
 logger.addHandler(logging.StreamHandler())
 logger.setLevel(1)
+logger.propagate = False
 """
 
 

@@ -196,6 +196,7 @@ def handled_wrongly():
                 self.handleError(record)
     logger = logging.getLogger("wrong")
     logger.addHandler(CANARY_handler())
+    logger.propagate = False
     logger.error("CANARY_said")
 
 def printed():

@@ -59,6 +59,7 @@ class Handler:
             self._loggers = self._loggers or Loggers()
             self._package = Package(program)
             self._module = self._package.load()
+            self._loggers.complete()
         environ = environ_of(request, self._settings.host, self._settings.port, body)
         event = Event(environ, body)
         # A handler that imports Flask had it imported in the zygote.

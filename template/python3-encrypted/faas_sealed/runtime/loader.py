@@ -13,7 +13,7 @@ import os
 import pathlib
 import posixpath
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -34,7 +34,8 @@ class Program:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = files
+        # The official template's build makes an empty one, too.
+        self.files = {"__init__.py": b"", **files}
         self._code: dict[str, CodeType] = {}
 
     def code(self, name: str) -> CodeType:
@@ -176,6 +177,29 @@ class _Loader(importlib.abc.InspectLoader):
         return Resources(self._program.files, folder)
 
 
+class _Folder:
+    """A folder of the package, for `pkgutil.iter_modules`. It finds no module to import."""
+
+    def __init__(self, path: str) -> None:
+        self._folder = path.removeprefix(ROOT).removeprefix("/")
+        if not path.startswith(ROOT) or not self._resources().files().is_dir():
+            raise ImportError
+
+    def _resources(self) -> Resources:
+        return Resources(_open_files.files, self._folder)
+
+    def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        for entry in self._resources().files().iterdir():
+            stem, _, suffix = entry.name.rpartition(".")
+            if entry.joinpath("__init__.py").is_file():
+                yield prefix + entry.name, True
+            elif suffix == "py" and stem != "__init__":
+                yield prefix + stem, False
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> None:
+        """Find nothing: the package's finder, which comes first, has found nothing."""
+
+
 class _OpenFiles:
     """`open()` for paths beside `__file__`: the bundle's files, read from memory.
 
@@ -233,8 +257,9 @@ _open_files = _OpenFiles()
 
 
 def serve_files_from_memory() -> None:
-    """Let `open()` and `pathlib` find the bundle's files beside `__file__`.
+    """Let `open()` and `pathlib` find the bundle's files beside `__file__`, `pkgutil` its modules.
 
     For good, in this process: the zygote does it once.
     """
     _open_files.install()
+    sys.path_hooks.insert(0, _Folder)

@@ -32,6 +32,7 @@ def main() -> NoReturn:
     """Serve until told to end. A setting or file that is refused ends it with one line."""
     _open_standard_descriptors()
     arguments = sys.argv[1:]
+    del sys.argv[1:]  # a library that the handler imports may look for its own
     default_file = Path(sys.argv[0]).resolve().parent / "function" / "function.sealed"
     try:
         settings = Settings.from_environ(os.environ, default_file)

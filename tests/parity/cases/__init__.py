@@ -1,0 +1,22 @@
+"""All cases, in groups."""
+
+from __future__ import annotations
+
+from . import events, flask, programs, values
+
+GROUPS = (
+    values.RETURNED,
+    values.DICTS,
+    values.STATUSES,
+    values.HEADERS,
+    events.ATTRIBUTES,
+    events.PATHS,
+    events.QUERIES,
+    events.REQUEST_HEADERS,
+    events.METHODS,
+    events.BODIES,
+    flask.RETURNED,
+    flask.REQUEST,
+    flask.POSTED,
+    *programs.GROUPS,
+)

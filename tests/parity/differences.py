@@ -1,0 +1,306 @@
+"""Where our answers are not python3-http's, what they are, and why.
+
+Each case that is named here must differ, with just this outcome; every other must not.
+"""
+
+from __future__ import annotations
+
+from .case import ONE
+from .difference import PROBLEM_HEADERS, Difference, answer, in_json, logged, problem, raised
+from .outcome import Outcome
+
+DIFFERENCES = (
+    Difference(
+        "Exceptions are sealed",
+        "An exception of the handler's, an answer of no known form too, is answered with a problem "
+        "document whose trace only holders of a function key can open. python3-http answers with "
+        "Flask's or waitress's page, and writes the traceback to the log in clear.",
+        {
+            "What is returned": {
+                **raised(
+                    "TypeError",
+                    *("memoryview(b'ab')", "5", "1.5", "True", "object()", "{1}", "range(3)"),
+                    *("[object()]", "()", "('x',)", "('x', 200, {}, 4)", "(None, 200)"),
+                    *("(5, 200)", "iter([5])", "coroutine()"),
+                ),
+                **raised("AttributeError", "('x', object())"),
+                **raised("LookupError", "fail()", "pieces_then(fail)"),
+            },
+            "A dict": raised("TypeError", "{'body': {1: 2, 'a': 3}}", "{'body': {'x': object()}}"),
+            "Status": {
+                **raised("ValueError", "{'statusCode': '', 'body': 'x'}"),
+                **raised("AttributeError", "{'statusCode': 201.0, 'body': 'x'}"),
+            },
+            "Headers of the answer": {
+                **raised("UnicodeEncodeError", "{'body': 'x', 'headers': {'X-U': '\\u20ac'}}"),
+                **raised(
+                    "ValueError",
+                    "{'body': 'x', 'headers': {'X-A': 'a\\nX-Injected: 1'}}",
+                    "{'body': 'x', 'headers': {'X-A': 'a\\r\\n b'}}",
+                    "{'body': 'x', 'headers': ['X-A']}",
+                ),
+                **raised("TypeError", "{'body': 'x', 'headers': 5}"),
+            },
+            "The event and its surroundings": {
+                **raised("AttributeError", "event.user"),
+                **raised("KeyError", "event.headers['X-None']"),
+            },
+            "`event.method`": {
+                "HEAD, of an exception": {"status": 500, "headers": PROBLEM_HEADERS, "body": ""}
+            },
+            "Flask's answers": raised("RuntimeError", "flask.session.update(a=1)"),
+            "Modules and files": {
+                **raised(
+                    "ModuleNotFoundError",
+                    "[importlib.import_module('rates').STANDARD]",
+                    "[importlib.import_module('function.none')]",
+                ),
+                **raised(
+                    "FileNotFoundError",
+                    "[read('data/rates.json')]",
+                    "[read(os.path.join(FOLDER, 'none.json'))]",
+                ),
+            },
+            "No function `handle`": raised("AttributeError", ONE),
+            "`def handle(event)`": raised("TypeError", ONE),
+            "`async def handle`": raised("TypeError", ONE),
+            "The log": {
+                "with-a-traceback": logged("ERROR:function:failed", "fse1_…"),
+                "by-an-exception": problem(
+                    500,
+                    "handler-error",
+                    raised="LookupError",
+                    stdout=[],
+                    stderr=["faas-seal: handler-error CALL fse1_…"],
+                ),
+            },
+        },
+    ),
+    Difference(
+        "Who ends is answered for",
+        "python3-http leaves these callers without an answer: a thread of the server's ends, or "
+        "all of it. Here each call has a process that is watched.",
+        {
+            "What is returned": raised("KeyboardInterrupt", "exec('raise KeyboardInterrupt')"),
+            "`sys.exit()`": raised("SystemExit", "sys.exit(3)"),
+            "`os._exit()`": {"os._exit(3)": problem(502, "worker-died")},
+        },
+    ),
+    Difference(
+        "A handler that cannot be imported",
+        "python3-http ends at the start, with the traceback in the log. Here the handler is first "
+        "seen when a call brings the key: the function starts, and each call is answered.",
+        {
+            "`import` of a module beside it": raised("ModuleNotFoundError", ONE),
+            "An exception when it is imported": raised("LookupError", ONE),
+        },
+    ),
+    Difference(
+        "A `body` is sent, not its repr",
+        "python3-http sends `str(body)` of all but a dict, which nobody can want for bytes, a list "
+        "or a generator. Here they are sent as bytes, as JSON and piece by piece.",
+        {
+            "A dict": {
+                "{'body': [1, 2]}": in_json("[1,2]\n"),
+                "{'body': []}": in_json("[]\n"),
+                "{'body': Numbers(a=1)}": in_json('{"a":1}\n'),
+                "{'body': b'text'}": answer("text"),
+                "{'body': b'\\xff\\x00'}": {
+                    "status": 200,
+                    "headers": {"content-type": "text/html; charset=utf-8"},
+                    "base64": "/wA=",
+                },
+                "{'body': b'\\x00', 'headers': {'Content-Type': 'image/png'}}": answer(
+                    "\0", content_type="image/png"
+                ),
+                "{'body': b'\\x00', 'headers': {'Content-type': 'application/octet-stream'}}": (
+                    answer("\0", content_type="application/octet-stream")
+                ),
+                "{'body': bytearray(b'ab')}": answer("ab"),
+                "{'body': memoryview(b'ab')}": answer("ab"),
+                "{'body': (c for c in 'abc')}": answer("abc"),
+            }
+        },
+    ),
+    Difference(
+        "Headers that repeat",
+        "A list as a header's value is sent as that many headers, and headers of a JSON body may "
+        "repeat. python3-http sends the list's repr, and only the last of the pairs.",
+        {
+            "Headers of the answer": {
+                "{'body': 'x', 'headers': {'Set-Cookie': ['a=1', 'b=2']}}": answer(
+                    "x", set_cookie=["a=1", "b=2"]
+                ),
+                "{'body': 'x', 'headers': {'Set-Cookie': ('a=1', 'b=2')}}": answer(
+                    "x", set_cookie=["a=1", "b=2"]
+                ),
+                "{'body': {}, 'headers': [('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')]}": in_json(
+                    "{}\n", set_cookie=["a=1", "b=2"]
+                ),
+            }
+        },
+    ),
+    Difference(
+        "What HTTP does not allow is an error",
+        "A status outside 200 to 599, and a header with characters that are not allowed, is the "
+        "handler's error. python3-http sends it, and who receives it does what it likes.",
+        {
+            "Status": raised(
+                "ValueError",
+                "{'statusCode': 100}",
+                "{'statusCode': 199, 'body': 'x'}",
+                "{'statusCode': 600, 'body': 'x'}",
+                "{'statusCode': 999, 'body': 'x'}",
+                "{'statusCode': 99, 'body': 'x'}",
+                "{'statusCode': 0, 'body': 'x'}",
+                "{'statusCode': -1, 'body': 'x'}",
+                "{'statusCode': 'abc', 'body': 'x'}",
+                "{'statusCode': True, 'body': 'x'}",
+            ),
+            "Headers of the answer": raised(
+                "ValueError",
+                "{'body': 'x', 'headers': {'\\xdcn': '1'}}",
+                "{'body': 'x', 'headers': {'X A': '1'}}",
+                "{'body': 'x', 'headers': {'X-A:': '1'}}",
+                "{'body': 'x', 'headers': {'': '1'}}",
+                "{'body': 'x', 'headers': {'X-A': 'a\\0b'}}",
+            ),
+        },
+    ),
+    Difference(
+        "Headers of the connection",
+        "They are the server's business and left out. waitress answers 500 to a handler that sets "
+        "them.",
+        {
+            "Headers of the answer": {
+                "{'body': 'xyz', 'headers': {'Transfer-Encoding': 'gzip'}}": answer("xyz"),
+                "{'body': 'xyz', 'headers': {'Connection': 'upgrade', 'Keep-Alive': '5'}}": (
+                    answer("xyz")
+                ),
+            }
+        },
+    ),
+    Difference(
+        "Every method and path reaches the handler",
+        "In python3-http Flask answers OPTIONS, refuses unusual methods, and keeps `/static/` for "
+        "itself. Here only a browser's preflight is answered, because it cannot bring a key.",
+        {
+            "`event.method`": {
+                **{
+                    method: answer(method, x_method=method)
+                    for method in ("OPTIONS", "TRACE", "PROPFIND")
+                },
+                "OPTIONS, a browser's preflight": {
+                    "status": 204,
+                    "headers": {
+                        "access-control-allow-headers": "x-function-key",
+                        "access-control-allow-methods": "POST",
+                        "access-control-allow-origin": "*",
+                        "access-control-max-age": "600",
+                        "vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
+                    },
+                    "body": "",
+                },
+            },
+            "`event.path`": {"/static/x": in_json('["/static/x"]\n')},
+        },
+    ),
+    Difference(
+        "Malformed requests",
+        "They are refused with the same status, but with a problem document like all errors of the "
+        "runtime's.",
+        {
+            "`event.method`": {"get": problem(400, "malformed-request")},
+            "`event.query`": {"?a=ü": problem(400, "malformed-request")},
+        },
+    ),
+    Difference(
+        "`event.stream`",
+        "There is one attribute more: the body as it arrives.",
+        {
+            "The event and its surroundings": {
+                "[name for name in dir(event) if not name.startswith('_')]": in_json(
+                    '["body","headers","method","path","query","stream"]\n'
+                )
+            }
+        },
+    ),
+    Difference(
+        "A call has the main thread",
+        "It has a process to itself for as long as it takes, so that signals, and libraries that "
+        "want the main thread, work.",
+        {
+            "The event and its surroundings": {
+                "[threading.current_thread() is threading.main_thread()]": in_json("[true]\n")
+            }
+        },
+    ),
+    Difference(
+        "Modules are executed anew for each call",
+        "So nothing of one call, key and plaintext included, is there for the next. "
+        "`seal_isolation=warm` keeps them, as python3-http does.",
+        {
+            "State of a module": {"the third call on a connection": answer("1")},
+            "Threads": {"what a thread has done after the answer": in_json('{"done":[]}\n')},
+        },
+    ),
+    Difference(
+        "Flask's routes",
+        "`flask.request` is Flask's, but it has not come by a route: there is none.",
+        {
+            "`flask.request`": {
+                "[[request.endpoint, str(request.url_rule), request.view_args, "
+                "request.blueprint]]": in_json('[[null,"None",null,null]]\n'),
+                **raised(
+                    "werkzeug.routing.exceptions.BuildError",
+                    "[flask.url_for('call_handler', path='x')]",
+                ),
+            }
+        },
+    ),
+    Difference(
+        "Files are never on a disk",
+        "They are read from memory, by `open()`, `pathlib` and `importlib.resources`. What asks "
+        "the kernel does not find them, and they cannot be written.",
+        {
+            "Modules and files": {
+                "[__file__]": in_json('["/sealed/function/handler.py"]\n'),
+                "[os.path.exists(os.path.join(FOLDER, 'data', 'rates.json'))]": in_json(
+                    "[false]\n"
+                ),
+                **raised(
+                    "FileNotFoundError",
+                    "[os.listdir(os.path.join(FOLDER, 'data'))]",
+                    "[write(os.path.join(FOLDER, 'new.txt'))]",
+                ),
+            }
+        },
+    ),
+    Difference(
+        "What is printed is in the log at once",
+        "python3-http's Python keeps it until there are 8 KiB, and loses at its end what is left.",
+        {"The log": {"by-print": logged(stdout=("printed",))}},
+    ),
+    Difference(
+        "Names of modules stay out of the log",
+        "A logger is mostly called as its module is: whatever begins with `function.` is written "
+        "as `function`.",
+        {
+            "The log": {
+                "by-a-logger-of-its-own": logged("ERROR:function:failed"),
+                "by-a-logger-set-to-info": logged("INFO:function:informed"),
+                "configured-in-the-call": logged("WARNING:function:warned"),
+            }
+        },
+    ),
+)
+
+
+def listed() -> dict[tuple[str, str], tuple[int, Outcome]]:
+    """Return, by group and case, the number of its difference (from 1) and our outcome."""
+    return {
+        (group, case): (number, outcome)
+        for number, difference in enumerate(DIFFERENCES, 1)
+        for group, cases in difference.ours.items()
+        for case, outcome in cases.items()
+    }

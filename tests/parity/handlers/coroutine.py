@@ -1,0 +1,5 @@
+"""Is a coroutine function."""
+
+
+async def handle(event, context):
+    return "x"

@@ -1,0 +1,5 @@
+"""Takes one argument too few."""
+
+
+def handle(event):
+    return "x"

@@ -1,0 +1,5 @@
+from ..rates import STANDARD
+
+
+class Basket:
+    rate = STANDARD

@@ -1,0 +1,3 @@
+from .basket import Basket
+
+rate = Basket.rate

@@ -1,0 +1,5 @@
+"""Has no function `handle`."""
+
+
+def handel(event, context):
+    return "x"

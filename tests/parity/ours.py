@@ -1,0 +1,34 @@
+"""The template of this project, run with a sealed handler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from faas_seal.imports import libraries
+
+from ..support import PATIENCE, serve
+from .case import CALL_ID, Group
+from .outcome import Outcome, exchange, log_lines, outcome_of
+
+
+def outcomes(
+    group: Group, environ: Mapping[str, str], preload: tuple[str, ...] = ()
+) -> dict[str, Outcome]:
+    """Return what comes of each case of a group. `preload` is beside what it imports."""
+    files = group.files()
+    imported = {*libraries(files), *preload}
+    variables = {**environ, **group.settings}
+    found: dict[str, Outcome] = {}
+    batches = [(case,) for case in group.cases] if group.log else [group.cases]
+    for cases in batches:
+        with serve(files, preload=imported, environ=variables) as function:
+            for case in cases:
+                answered = exchange(case, function.port, function.key, PATIENCE)
+                found[case.name] = outcome_of(answered, None, function.open_trace)
+        if group.log:
+            stdout, stderr = (
+                log_lines(written.text.replace(CALL_ID, "CALL"), None)
+                for written in (function.stdout, function.stderr)
+            )
+            found[cases[0].name] |= {"stdout": stdout, "stderr": stderr}
+    return found
