@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -71,3 +75,36 @@ def test_a_wrong_command_line_ends_with_status_2_and_a_hint(
     assert lines[0].startswith(f"faas-seal: error: {message}")
     assert lines[1].startswith("hint: faas-seal ")
     assert lines[1].endswith("--help")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_errors_are_coloured_on_a_terminal_unless_that_is_not_wanted(
+    variables: dict[str, str], coloured: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    inherited = {name: value for name, value in os.environ.items() if "COLOR" not in name}
+    subprocess.run(
+        [sys.executable, "-c", "from faas_seal.cli import main; main()", "seal", "nobody"],
+        env={
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "TERM": "xterm-256color",
+            **variables,
+        },
+        stderr=theirs,
+        check=False,
+    )
+    said = os.read(ours, 65536)
+    os.close(ours)
+    os.close(theirs)
+    assert b"has no function 'nobody'" in said
+    assert (b"\x1b[31m" in said) == coloured
+
+
+@pytest.mark.usefixtures("project")
+def test_nothing_is_coloured_where_no_terminal_is(run: Run) -> None:
+    assert "\x1b" not in run("seal", "nobody", status=2).stderr
+    assert "\x1b" not in run("doctor", status=1).stdout

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ..command.conftest import STACK, Run
+from ..command.conftest import Run
 from ..openfaas import programs
 
 WORD = "the answer of the model is seventeen"
@@ -32,15 +32,12 @@ def handle(event, context):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    (folder / "greet").mkdir(parents=True)
-    (folder / "stack.yaml").write_text(STACK)
-    (folder / "greet" / "handler.py").write_text(HANDLER)
-    (folder / "greet" / "requirements.txt").write_text("# nothing that is worth hiding\n")
-    (folder / "target").mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+def project(project: Path) -> Path:
+    """The project with a constant that is worth hiding, and an empty folder."""
+    (project / "greet" / "handler.py").write_text(HANDLER)
+    (project / "greet" / "requirements.txt").write_text("# nothing that is worth hiding\n")
+    (project / "target").mkdir()
+    return project
 
 
 def in_tar(project: Path, content: bytes, name: str = "app/file") -> bytes:

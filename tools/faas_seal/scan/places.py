@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,9 @@ def in_file(search: Search, path: Path) -> set[Hit]:
             return search.in_bytes(content, str(path))
 
 
-def in_folder(search: Search, folder: Path) -> set[Hit]:
+def in_folder(
+    search: Search, folder: Path, search_file: Callable[[Search, Path], set[Hit]] = in_file
+) -> set[Hit]:
     """Search the names and contents of all files below a folder, links unfollowed."""
     hits: set[Hit] = set()
     for path in sorted(folder.rglob("*")):
@@ -41,7 +43,7 @@ def in_folder(search: Search, folder: Path) -> set[Hit]:
         if path.is_symlink():
             hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
         elif path.is_file():
-            hits |= in_file(search, path)
+            hits |= search_file(search, path)
     return hits
 
 

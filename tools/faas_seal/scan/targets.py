@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -33,7 +34,7 @@ def search_target(search: Search, target: str, advance: Progress) -> set[Hit]:
         return _process(search, int(match[1]))
     path = Path(target)
     if path.is_dir():
-        return _folder(search, path, advance)
+        return places.in_folder(search, path, partial(_file, advance=advance))
     if path.exists():
         return _file(search, path, advance)
     return _image(search, target, advance)
@@ -58,17 +59,6 @@ def _process(search: Search, pid: int) -> set[Hit]:
             f"the memory of {pid} is closed to you: a function's processes are not dumpable",
             hint=f"as root: sudo faas-seal scan pid:{pid} …",
         ) from None
-
-
-def _folder(search: Search, folder: Path, advance: Progress) -> set[Hit]:
-    hits: set[Hit] = set()
-    for path in sorted(folder.rglob("*")):
-        hits |= search.in_bytes(os.fsencode(path.relative_to(folder)), f"the name of {path}")
-        if path.is_symlink():
-            hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
-        elif path.is_file():
-            hits |= _file(search, path, advance)
-    return hits
 
 
 def _file(search: Search, path: Path, advance: Progress) -> set[Hit]:
