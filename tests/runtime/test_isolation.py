@@ -82,6 +82,22 @@ def test_with_burst_every_request_executes_the_handler_anew() -> None:
             assert client.read().json()["calls"] == 1
 
 
+def test_with_burst_what_one_request_has_opened_is_closed_to_a_wrong_key() -> None:
+    with (
+        serve(COUNTER, seal_workers=1, seal_linger="30s") as function,
+        connected(function) as client,
+    ):
+        pids = set()
+        for _ in range(3):
+            client.send(function.head())
+            pids.add(client.read().json()["pid"])
+            client.send(function.head(key=WRONG_KEY))
+            assert reason(client.read()) == "unknown-key"
+            client.send(function.head(key=None))
+            assert reason(client.read()) == "missing-key"
+        assert len(pids) == 1
+
+
 def test_with_warm_the_module_stays() -> None:
     with (
         serve(COUNTER, seal_isolation="warm", seal_workers=1) as function,
