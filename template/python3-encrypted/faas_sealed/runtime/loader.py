@@ -14,6 +14,7 @@ import pathlib
 import posixpath
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -45,7 +46,7 @@ class Program:
             self._code[name] = code
         return code
 
-    @property
+    @cached_property
     def streams(self) -> bool:
         return any(
             name.endswith(".py") and b".stream" in source for name, source in self.files.items()
