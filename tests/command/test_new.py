@@ -99,7 +99,10 @@ def test_without_faas_cli_it_is_the_same(
         if folder.name == "without":
             hide_faas_cli(monkeypatch)
         run("new", "greet", "--prefix", "me", "--gateway", "http://gateway.example")
+        monkeypatch.setenv("OPENFAAS_PREFIX", "registry.example/us")
         run("new", "other")
+        monkeypatch.delenv("OPENFAAS_PREFIX")
+        run("new", "last")
     with_it, without_it = map(made_in, folders)
     assert with_it == without_it
     assert functions_in(folders[0]) == functions_in(folders[1])

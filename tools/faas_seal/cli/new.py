@@ -14,9 +14,20 @@ from faas_seal.stackfile import LANGUAGE, find
 
 @click.command()
 @click.argument("name")
-@click.option("-p", "--prefix", default="", help="The image's registry and owner.")
 @click.option(
-    "-g", "--gateway", default=DEFAULT_GATEWAY, show_default=True, help="For a new stack file."
+    "-p",
+    "--prefix",
+    envvar="OPENFAAS_PREFIX",
+    default="",
+    help="The image's registry and owner. [$OPENFAAS_PREFIX]",
+)
+@click.option(
+    "-g",
+    "--gateway",
+    metavar="URL",
+    envvar="OPENFAAS_URL",
+    default=DEFAULT_GATEWAY,
+    help=f"For a new stack file. [$OPENFAAS_URL, {DEFAULT_GATEWAY}]",
 )
 @stack_option
 @click.pass_context
