@@ -124,8 +124,8 @@ def test_what_a_handler_prints_is_in_the_log_and_what_it_raises_is_sealed(probe:
     def log() -> str:
         return succeed(probe.project.faas_cli("logs", probe.name, "--tail=false"))
 
+    wait_until(lambda: "said /fail" in log(), "what the handler has printed is in the log")
     wait_until(lambda: trace in log(), "the sealed trace is in the log")
-    assert "said /fail" in log()
     assert "never in clear" not in log()
     assert "ValueError" not in log()
 
