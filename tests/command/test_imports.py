@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from faas_seal.imports import libraries, unexplained
+from faas_seal.imports import libraries, own_modules, unexplained
 
 
 def found(code: str, **others: str) -> tuple[str, ...]:
@@ -59,3 +59,14 @@ def test_tells_libraries_that_nothing_installs(
     imported: tuple[str, ...], requirements: str, expected: tuple[str, ...]
 ) -> None:
     assert unexplained(imported, requirements) == expected
+
+
+def test_modules_of_its_own_are_no_libraries() -> None:
+    files = {
+        "handler.py": b"import json, words\nfrom shop.till import pay\nfrom .rates import RATES",
+        "words.py": b"",
+        "rates.py": b"",
+        "json.py": b"",
+        "shop/till.py": b"import handler",
+    }
+    assert own_modules(files) == ("handler", "shop", "words")

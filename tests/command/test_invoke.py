@@ -310,3 +310,13 @@ def test_a_real_function_answers_to_its_key_and_to_nothing_else(
     explained = run("explain", "log").stdout
     assert "ValueError: ('canary', 3)" in explained
     assert "fse1_" not in explained
+
+
+@pytest.mark.usefixtures("sealed")
+@pytest.mark.parametrize("verb", ["invoke", "header"])
+def test_a_function_that_does_not_exist_is_told_of_and_not_its_missing_key(
+    run: Run, verb: str
+) -> None:
+    refused = run(verb, "gret", status=2).stderr
+    assert "stack.yaml has no function 'gret'" in refused
+    assert "hint: its functions are greet" in refused

@@ -468,3 +468,11 @@ def test_mentions_once_that_git_has_the_source(project: Path, run: Run) -> None:
     assert "git tracks ./greet" in run("seal").stderr
     change(project)
     assert "git tracks" not in run("seal").stderr
+
+
+def test_a_sibling_that_is_imported_as_a_library_is_told_of(project: Path, run: Run) -> None:
+    (project / "greet" / "words.py").write_text("WORD = 'hello'\n")
+    (project / "greet" / "handler.py").write_text("from words import WORD\n" + HANDLER)
+    assert "greet imports words, a module of its own: from .words import" in run("seal").stderr
+    (project / "greet" / "handler.py").write_text("from .words import WORD\n" + HANDLER)
+    assert "a module of its own" not in run("seal").stderr

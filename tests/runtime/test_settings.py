@@ -163,8 +163,8 @@ FILES = {
     "missing": (None, "cannot read the sealed file"),
     "empty": (b"", "this is not a sealed file"),
     "plaintext": (b"def handle(event, context): ...\n", "this is not a sealed file"),
-    "cut": (sealed()[:-1], "the ciphertext is"),
-    "longer": (sealed() + b"x", "the ciphertext is"),
+    "cut": (sealed()[:-1], "the ciphertext is altered"),
+    "longer": (sealed() + b"x", "the ciphertext is altered"),
     "altered": (sealed()[:-1] + bytes([sealed()[-1] ^ 1]), "the ciphertext is altered"),
     "renamed": (sealed().replace(b'"tested"', b'"tasted"'), "the file is altered"),
     "foreign": (

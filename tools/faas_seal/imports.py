@@ -40,6 +40,21 @@ def libraries(files: Mapping[str, bytes]) -> tuple[str, ...]:
     return tuple(sorted(filter(_LIBRARY.fullmatch, found - own - STANDARD_LIBRARY)))
 
 
+def own_modules(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the function's own modules that its code imports as if they were libraries.
+
+    They are modules of the package `function`, and found only as such.
+    """
+    own = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py")}
+    found = {
+        module
+        for name, content in files.items()
+        if name.endswith(".py")
+        for module in _imported(content)
+    }
+    return tuple(sorted(own & found - STANDARD_LIBRARY))
+
+
 def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]:
     """Return the libraries that nothing in a requirements.txt can be the source of.
 

@@ -19,7 +19,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import hkdf
 
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
-from faas_seal.imports import libraries
+from faas_seal.imports import libraries, own_modules
 from faas_seal.keystore import Keystore
 from faas_seal.source import IGNORE_FILE, read_source
 from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
@@ -45,6 +45,7 @@ class Plan:
     file: SealedFile | None
     requirements: bytes
     preload: tuple[str, ...]
+    own_modules: tuple[str, ...]
     left_out: tuple[str, ...]
     state: bytes = field(repr=False)
 
@@ -112,7 +113,17 @@ def plan(
             preload=preload,
         )
         state = _state(mac, file)
-    return Plan(function, source, folder, file, requirements, preload, read.left_out, state)
+    return Plan(
+        function,
+        source,
+        folder,
+        file,
+        requirements,
+        preload,
+        own_modules(read.files),
+        read.left_out,
+        state,
+    )
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:

@@ -115,7 +115,13 @@ def describe_author(author: bytes) -> str:
 
 def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
     """Return the function key that the options name, or the one in the keystore."""
-    return key.read(FUNCTION_KEY) if key else Keystore(project(stack)).function_key(name)
+    if key:
+        return key.read(FUNCTION_KEY)
+    path = find(stack)
+    store = Keystore(path.parent)
+    if path.exists() and not store.path(name).exists():
+        StackFile.load(path).function(name)  # there may be no such function
+    return store.function_key(name)
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:

@@ -173,6 +173,8 @@ def _warnings(stack: StackFile, plans: list[Plan]) -> Iterator[str]:
     for item in plans:
         name = item.function.name
         yield from warnings_for(stack, name, item.source)
+        for module in item.own_modules:
+            yield f"{name} imports {module}, a module of its own: from .{module} import …"
         missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
         if missing:
             yield f"{name} imports {', '.join(missing)}, which requirements.txt lacks"

@@ -189,7 +189,9 @@ def verify(data: bytes, author: bytes) -> SealedFile:
     if header.author != author:
         raise WrongSignature("the header names another author than the one who signed it")
     if header.length != len(ciphertext):
-        raise WrongSignature(f"the ciphertext is {len(ciphertext)} bytes, expected {header.length}")
+        raise WrongSignature(
+            f"the ciphertext is altered: {len(ciphertext)} bytes, expected {header.length}"
+        )
     if header.sha256 != hashlib.sha256(ciphertext).digest():
         raise WrongSignature("the ciphertext is altered")
     return SealedFile(header, signed + signature_line + b"\n", ciphertext)
