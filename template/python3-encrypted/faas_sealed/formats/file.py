@@ -84,15 +84,25 @@ class SealedFile:
         this file. The commitment is compared before anything is decrypted with the
         content key, so that no two keys open one file to two programs.
         """
+        slot = self.slot(function_key)
+        self.check_expiry(slot, now)
+        return self.unwrap(slot, function_key)
+
+    def slot(self, function_key: bytes) -> Slot | None:
+        """Return the slot with the id of `function_key`, if there is one."""
+        wanted = key_id(function_key)
+        return next((slot for slot in self.header.slots if slot.id == wanted), None)
+
+    def check_expiry(self, slot: Slot | None, now: float) -> None:
+        """Raise FunctionExpired or UnknownKey if file or slot is of no use at the time `now`."""
         if self.header.expires is not None and now >= self.header.expires:
             raise FunctionExpired
-        wanted = key_id(function_key)
-        for slot in self.header.slots:
-            if slot.id == wanted:
-                break
-        else:
+        if slot is not None and slot.expires is not None and now >= slot.expires:
             raise UnknownKey
-        if slot.expires is not None and now >= slot.expires:
+
+    def unwrap(self, slot: Slot | None, function_key: bytes) -> bytes:
+        """Return the content key in `slot`, or raise UnknownKey."""
+        if slot is None:
             raise UnknownKey
         try:
             key = aead_open(

@@ -91,7 +91,7 @@ class Exchange:
 
     def _call(self, request: Request) -> Response:
         sealed = self._handler.sealed
-        content_key = sealed.content_key(_take_key(request), time.time())
+        content_key = self._handler.content_key(_take_key(request), time.time())
         self.has_opened = True
         self._log.begin_call(content_key, sealed.header)
         program = self._handler.open(content_key)

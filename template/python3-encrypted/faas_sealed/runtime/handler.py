@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
+from hashlib import sha256
+from hmac import compare_digest
 from types import ModuleType
 from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException
 
 from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.file import SealedFile
+from faas_sealed.formats.file import SealedFile, Slot
 from faas_sealed.runtime.contract import (
     Context,
     Event,
@@ -38,16 +40,34 @@ class Handler:
         self.sealed = sealed
         self._settings = settings
         self._keeps = settings.isolation == "warm"
+        self._last_key: tuple[bytes, Slot | None, bytes] | None = None
         self._program: Program | None = None
         self._package: Package | None = None
         self._module: ModuleType | None = None
         self._loggers: Loggers | None = None
 
+    def content_key(self, function_key: bytes, now: float) -> bytes:
+        """Return the content key that a function key opens at the time `now`.
+
+        The key of the call before has been tried already; its expiry is another matter.
+        Raises FunctionExpired or UnknownKey.
+        """
+        # The digest, because the key itself shall not be here when the handler looks around.
+        digest = sha256(function_key).digest()
+        if self._last_key is not None and compare_digest(self._last_key[0], digest):
+            _, slot, content_key = self._last_key
+            self.sealed.check_expiry(slot, now)
+            return content_key
+        slot = self.sealed.slot(function_key)
+        self.sealed.check_expiry(slot, now)
+        content_key = self.sealed.unwrap(slot, function_key)
+        self._last_key = digest, slot, content_key
+        return content_key
+
     def open(self, content_key: bytes) -> Program:
         """Decrypt and unpack the bundle, unless an earlier call of this worker has done so.
 
-        `content_key` is what `SealedFile.content_key` returned for this call's key, so
-        that there is but one.
+        `content_key` is what this call's function key has opened: there is but one.
         """
         if self._program is None:
             self._program = Program(unpack(self.sealed.bundle(content_key)))

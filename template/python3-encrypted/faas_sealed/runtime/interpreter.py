@@ -187,6 +187,7 @@ def hold_back_native_errors() -> Callable[[], bytes]:
     if not hasattr(libc, "gnu_get_libc_version"):  # elsewhere stderr cannot be assigned
         return bytes
     libc.open_memstream.restype = libc.calloc.restype = ctypes.c_void_p
+    libc.ftell.restype = ctypes.c_long
     # Not Python's memory: libc writes to it at exit once more.
     address = libc.calloc(2, ctypes.sizeof(ctypes.c_void_p))
     buffer = ctypes.c_void_p.from_address(address)
@@ -195,6 +196,8 @@ def hold_back_native_errors() -> Callable[[], bytes]:
     ctypes.c_void_p.in_dll(libc, "stderr").value = file.value
 
     def take() -> bytes:
+        if libc.ftell(file) == 0:  # as nearly always
+            return b""
         libc.fflush(file)  # which brings buffer and size up to date (open_memstream(3))
         data = ctypes.string_at(buffer, size.value)
         libc.rewind(file)

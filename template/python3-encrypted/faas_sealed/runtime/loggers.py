@@ -7,6 +7,7 @@ the tenth call in a burst would log every line ten times.
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from faas_sealed.runtime.loader import PACKAGE
@@ -19,7 +20,8 @@ class Loggers:
         manager = logging.root.manager
         self._known = dict(manager.loggerDict)
         self._disable = manager.disable
-        self._added: logging.Handler | None = None
+        self._handler = _new_handler()
+        self._added = False
         self._states = [
             (logger, _state(logger))
             for logger in (logging.root, *self._known.values())
@@ -32,15 +34,17 @@ class Loggers:
         waitress does so in python3-http, with `logging.basicConfig()`.
         """
         if not logging.root.handlers:
-            self._added = logging.StreamHandler()
-            self._added.setFormatter(_FORMAT)
-            logging.root.addHandler(self._added)
+            if _changed(self._handler):
+                self._handler = _new_handler()
+            self._handler.stream = sys.stderr
+            logging.root.addHandler(self._handler)
+            self._added = True
 
     def restore(self) -> None:
         """Undo what has been changed, and forget loggers that are new."""
-        if self._added is not None:
-            logging.root.removeHandler(self._added)
-            self._added = None
+        if self._added:
+            logging.root.removeHandler(self._handler)
+            self._added = False
         manager = logging.root.manager
         if manager.disable != self._disable:
             logging.disable(self._disable)
@@ -64,6 +68,17 @@ class _Format(logging.Formatter):
 
 
 _FORMAT = _Format()
+
+
+def _new_handler() -> logging.StreamHandler[Any]:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_FORMAT)
+    return handler
+
+
+def _changed(handler: logging.Handler) -> bool:
+    """Tell whether a call has made something else of the handler that it was given."""
+    return bool(handler.filters or handler.level) or handler.formatter is not _FORMAT
 
 
 def _state(logger: logging.Logger) -> tuple[Any, ...]:
