@@ -24,7 +24,8 @@ def handle(event: Any, context: Any) -> ResponseReturnValue:
 def _issue() -> Response:
     """Take a form or JSON; answer a file to keep."""
     wanted = request.get_json() if request.is_json else request.form
-    customer, edition = wanted.get("customer"), wanted.get("edition")
+    members = wanted if isinstance(wanted, dict) else {}
+    customer, edition = members.get("customer"), members.get("edition")
     if not isinstance(customer, str) or not customer.strip() or edition not in EDITIONS:
         abort(400, f"customer and edition ({', '.join(EDITIONS)}) are needed")
     license = License(customer.strip(), edition, date.today() + timedelta(days=DAYS))

@@ -47,6 +47,13 @@ def test_what_is_missing_is_said(client: FlaskClient, wanted: dict[str, str]) ->
     assert "standard, team, site" in refused.text
 
 
+@pytest.mark.parametrize("body", [[], "Ada"])
+def test_json_that_is_no_object_is_refused(client: FlaskClient, body: object) -> None:
+    refused = client.post("/issue", json=body)
+    assert refused.status_code == 400
+    assert "standard, team, site" in refused.text
+
+
 def test_other_paths_are_not_found(client: FlaskClient) -> None:
     assert client.get("/").status_code == 404
     assert client.get("/issue").status_code == 404

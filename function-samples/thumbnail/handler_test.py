@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,17 @@ def picture(width: int, height: int, kind: str = "PNG", mode: str = "RGB") -> by
     output = io.BytesIO()
     Image.new(mode, (width, height)).save(output, kind)
     return output.getvalue()
+
+
+def hollow(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG that says it is this large, and has nearly nothing in it."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"")
+    body = b"\x89PNG\r\n\x1a\n"
+    for kind, content in ((b"IHDR", head), *chunks, (b"IDAT", data), (b"IEND", b"")):
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        body += struct.pack(">I", len(content)) + kind + content + check
+    return body
 
 
 def answer(body: bytes, **query: str) -> dict[str, Any]:
@@ -48,9 +61,19 @@ def test_what_is_no_whole_picture_is_refused(body: bytes) -> None:
     assert answered["body"] == {"error": "the body is not a whole image (JPEG, PNG, WEBP, GIF)"}
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
-    side = int(MOST_SOURCE_PIXELS**0.5) + 1
-    assert "pixels" in answer(picture(side, side, mode="1"))["body"]["error"]
+@pytest.mark.parametrize("side", [int(MOST_SOURCE_PIXELS**0.5) + 1, 20_000])
+def test_a_bomb_is_refused_before_it_is_unpacked(side: int) -> None:
+    assert answer(hollow(side, side)) == {
+        "statusCode": 422,
+        "body": {"error": "the image has more than 40,000,000 pixels"},
+    }
+
+
+def test_a_bomb_in_a_comment_is_refused() -> None:
+    comment = b"Comment\0\0" + zlib.compress(bytes(70_000_000))
+    answered = answer(hollow(50, 50, (b"zTXt", comment)))
+    assert answered["statusCode"] == 422
+    assert "not a whole image" in answered["body"]["error"]
 
 
 @pytest.mark.parametrize(("size", "status"), [("x", 400), ("15", 422), ("513", 422)])

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from math import isfinite, sqrt
+from math import sqrt
 
 # Fitted on ten years of sales; they are the product.
 LEVEL = 0.62
 TREND = 0.17
 DAMPING = 0.91
 MOST_STEPS = 365
+# Far beyond any demand, and far from where floats overflow.
+LARGEST = 1e12
 
 
 class Forecast:
-    """The state of the model after a series of at least two finite numbers."""
+    """The state of the model after a series of at least two numbers, none beyond LARGEST."""
 
     def __init__(self, series: Sequence[float]) -> None:
-        if len(series) < 2 or not all(map(isfinite, series)):
-            raise ValueError("a series has at least two finite numbers")
+        if len(series) < 2 or not all(abs(value) <= LARGEST for value in series):
+            raise ValueError("a series has at least two numbers, and none is huge")
         self._level, self._trend = series[0], series[1] - series[0]
         errors = []
         for value in series[1:]:

@@ -59,7 +59,14 @@ def test_events_are_made_as_they_are_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{}, {"series": "1"}, {"series": "1,x"}, {"series": "1,nan"}, {"series": "1,2", "steps": "x"}],
+    [
+        {},
+        {"series": "1"},
+        {"series": "1,x"},
+        {"series": "1,nan"},
+        {"series": "1e308,-1e308"},
+        {"series": "1,2", "steps": "x"},
+    ],
 )
 def test_what_is_no_series_is_refused(query: dict[str, str]) -> None:
     assert answer(**query)["statusCode"] == 400

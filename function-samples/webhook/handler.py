@@ -17,8 +17,11 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
         verify(event.headers.get("X-Signature", ""), event.body, time.time())
     except Refused as error:
         return {"statusCode": 401, "body": {"error": str(error)}}
-    message = json.loads(event.body)
-    action = HANDLED.get(message["type"])
+    try:
+        message = json.loads(event.body)
+        name, action = message["id"], HANDLED.get(message["type"])
+    except (ValueError, TypeError, KeyError):
+        return {"statusCode": 400, "body": {"error": "the body is not an event"}}
     if action is None:
         return {"statusCode": 204}
-    return {"statusCode": 202, "body": {"id": message["id"], "action": action}}
+    return {"statusCode": 202, "body": {"id": name, "action": action}}

@@ -31,6 +31,17 @@ def test_an_event_of_another_kind_is_taken_and_ignored() -> None:
     assert answer(body, sign(body, time.time())) == {"statusCode": 204}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"id": "evt_1"}', b'{"type": "payment.succeeded"}', b'{"id": 1, "type": []}'],
+)
+def test_what_is_signed_but_is_no_event_is_refused(body: bytes) -> None:
+    assert answer(body, sign(body, time.time())) == {
+        "statusCode": 400,
+        "body": {"error": "the body is not an event"},
+    }
+
+
 def test_an_event_without_a_signature_is_refused() -> None:
     assert answer(BODY, None)["statusCode"] == 401
 

@@ -1,6 +1,6 @@
 """The rules engine: an order in, a decision out.
 
-Callers learn the verdict and what would help to change it, never which rules fired.
+Callers learn the verdict and what would help to change it: no rule, weight or threshold.
 """
 
 from __future__ import annotations
