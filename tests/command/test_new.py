@@ -88,6 +88,20 @@ def test_a_stack_file_keeps_what_it_says(folder: Path, run: Run) -> None:
     assert not (folder / "stack.yaml").exists()
 
 
+@pytest.mark.usefixtures("faas_cli")
+def test_a_stack_file_elsewhere_has_its_functions_beside_it(folder: Path, run: Run) -> None:
+    elsewhere = folder / "else where"
+    elsewhere.mkdir()
+    run("new", "one", "-f", "else where/stack.yaml")
+    said = run("new", "two", "--append", "else where/stack.yaml").stdout
+    assert [path.name for path in folder.iterdir()] == ["else where"]
+    assert (elsewhere / "two" / "handler.py").exists()
+    assert list(StackFile.load(elsewhere / "stack.yaml").functions) == ["one", "two"]
+    next_step = said.splitlines()[-1].split(maxsplit=1)[1]
+    assert next_step == "invoke two -f 'else where/stack.yaml'"
+    run("verify", "two", "-f", "else where/stack.yaml")
+
+
 @pytest.mark.skipif(not shutil.which("faas-cli"), reason="faas-cli is not on PATH")
 def test_without_faas_cli_it_is_the_same(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from .conftest import Run
+from .conftest import HANDLER, STACK, Run
+from .servers import Answer, server
 
 
 @pytest.fixture
@@ -34,6 +37,73 @@ def test_what_has_changed_is_sealed_and_the_rest_is_faas_clis(
     assert "greet: unchanged" in run("up", status=7).stdout
 
 
+def test_those_named_are_sealed_and_faas_cli_is_held_to_them(
+    project: Path, run: Run, said: Path
+) -> None:
+    add_function(project, "other")
+    run("up", "-f", "stack.yaml", "greet", "--tag", "sha", status=7)
+    arguments = ["up", "--yaml", "stack.yaml", "--regex", "^(greet)$", "--tag", "sha"]
+    assert said.read_text().split() == arguments
+    assert [path.name for path in (project / "sealed").iterdir()] == ["greet"]
+    run("up", "greet", "other", status=7)
+    assert said.read_text().split()[3:] == ["--regex", "^(greet|other)$"]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_name_that_no_function_has_is_not_deployed(run: Run, said: Path) -> None:
+    assert "has no function 'nobody'" in run("up", "nobody", status=2).stderr
+    assert not said.exists()
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-ghttp://gateway",),
+        ("-eA=f",),
+        ("-kfoo", "-nfn"),
+        ("-bX=hf", "--no-cache"),
+        ("--fprocess=f",),
+    ],
+    ids=" ".join,
+)
+def test_options_of_faas_clis_are_not_looked_into(
+    run: Run, said: Path, words: tuple[str, ...]
+) -> None:
+    run("up", *words, status=7)
+    assert said.read_text().split() == ["up", "--yaml", "stack.yaml", *words]
+
+
+@pytest.mark.usefixtures("project")
+def test_what_follows_two_dashes_is_faas_clis(run: Run, said: Path) -> None:
+    run("up", "--", "--filter", "greet", "--help", status=7)
+    assert said.read_text().split()[3:] == ["--filter", "greet", "--help"]
+
+
+@pytest.mark.skipif(not shutil.which("faas-cli"), reason="faas-cli is not on PATH")
+def test_faas_cli_deploys_those_named_and_its_status_comes_back(project: Path, run: Run) -> None:
+    for name in ("other", "third"):
+        add_function(project, name)
+    run("new", "fresh")  # brings the template
+    answer = Answer()
+    with server(lambda _: answer) as gateway:
+        build_only = ("--shrinkwrap", "--skip-push")
+        run("up", "greet", "third", *build_only, f"-g{gateway.url}")
+        deployed = [
+            json.loads(request.body)["service"]
+            for request in gateway.requests
+            if (request.method, request.path) == ("PUT", "/system/functions")
+        ]
+        assert deployed == ["greet", "third"]
+        assert sorted(path.name for path in (project / "build").iterdir()) == deployed
+        built = project / "build" / "greet" / "function"
+        assert (built / "function.sealed").exists()
+        # The template's sample lies there, not what the author wrote.
+        assert (built / "handler.py").read_text() != HANDLER
+        answer.status = 500
+        run("up", "greet", *build_only, f"-g{gateway.url}", status=1)
+
+
 def test_the_stack_file_is_the_same_for_both(project: Path, run: Run, said: Path) -> None:
     (project / "stack.yaml").rename(project / "other.yaml")
     run("up", "-f", "other.yaml", status=7)
@@ -54,3 +124,9 @@ def test_without_faas_cli_nothing_is_done(
     assert "faas-cli is not on PATH" in result.stderr
     assert "hint: install it" in result.stderr
     assert not (project / "sealed").exists()
+
+
+def add_function(project: Path, name: str) -> None:
+    shutil.copytree(project / "greet", project / name)
+    stack = project / "stack.yaml"
+    stack.write_text(stack.read_text() + STACK.partition("functions:\n")[2].replace("greet", name))

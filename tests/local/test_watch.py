@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
+from pathlib import Path
+
+from faas_seal.watching import changes
 
 from ..support import Output, wait_until
 from .conftest import COMMAND, Project
@@ -38,6 +42,12 @@ def test_the_next_call_has_what_was_saved(project: Project) -> None:
 
             project.write("program", HANDLER.format("third"))
             wait_until(lambda: served.call().text == "third", "the third handler answers")
+
+            ignoring = project.folder / "program" / ".sealignore"
+            ignoring.mkdir()
+            (ignoring / "file").touch()
+            stderr.wait_for(".sealignore: Is a directory")
+            shutil.rmtree(ignoring)
         # Neither a change that changes nothing, nor one that is left out, is worth a word.
         (project.folder / "program" / "handler_test.py").write_text("")
         project.write("program", HANDLER.format("fourth"))
@@ -55,3 +65,11 @@ def test_watching_goes_neither_with_json_nor_with_standard_input(project: Projec
         refused = project.run("seal", "--watch", *arguments)
         assert refused.returncode == 2
         assert "--watch goes neither" in refused.stderr
+
+
+def test_what_changes_before_the_watching_starts_counts(tmp_path: Path) -> None:
+    file = tmp_path / "handler.py"
+    file.write_text("first")
+    changed = changes([tmp_path])
+    file.write_text("the second")
+    next(changed)

@@ -11,8 +11,11 @@ POLL_SECONDS = 0.3
 
 
 def changes(folders: Sequence[Path]) -> Iterator[None]:
-    """Yield each time that files below these folders have changed, and rest again."""
-    seen = _state(folders)
+    """Yield each time that files below these folders have changed since now, and rest again."""
+    return _changes(folders, _state(folders))
+
+
+def _changes(folders: Sequence[Path], seen: dict[str, tuple[int, int, int]]) -> Iterator[None]:
     while True:
         time.sleep(POLL_SECONDS)
         now = _state(folders)

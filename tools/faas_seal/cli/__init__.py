@@ -10,7 +10,7 @@ import click
 from faas_sealed import __version__
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE, SealError
 
-from faas_seal.cli.common import fail, refuse_keys_in
+from faas_seal.cli.common import fail, reason, refuse_keys_in
 
 # The order of the help: an author's day.
 VERBS = (
@@ -66,8 +66,7 @@ class Commands(click.Group):
         except click.Abort:
             fail("interrupted", "", EXIT_FAILURE)
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            fail(f"{where}{error.strerror or error}", "", EXIT_FAILURE)
+            fail(reason(error), "", EXIT_FAILURE)
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -163,6 +163,12 @@ def complain(message: str, hint: str) -> None:
         errors.print(f"hint: {hint}")
 
 
+def reason(error: OSError) -> str:
+    """Return which file it is about, and what is wrong with that."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 def fail(message: str, hint: str, status: int) -> NoReturn:
     """Print what is wrong and what to do about it, and exit."""
     complain(message, hint)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import click
 
-from faas_seal.cli.common import say, stack_option, warn
+from faas_seal.cli.common import say, warn
 from faas_seal.cli.seal import seal
 from faas_seal.errors import ProgramFailed
 from faas_seal.scaffold import DEFAULT_GATEWAY, add_function, check_new, provide_template
@@ -29,7 +31,15 @@ from faas_seal.stackfile import LANGUAGE, find
     default=DEFAULT_GATEWAY,
     help=f"For a new stack file. [$OPENFAAS_URL, {DEFAULT_GATEWAY}]",
 )
-@stack_option
+@click.option(
+    "-f",
+    "--yaml",
+    "-a",
+    "--append",
+    "stack_option",
+    metavar="FILE",
+    help="The stack file. [stack.yaml, stack.yml]",
+)
 @click.pass_context
 def new(
     context: click.Context, name: str, prefix: str, gateway: str, stack_option: str | None
@@ -49,20 +59,23 @@ def new(
     if template := provide_template(stack.parent):
         warn(f"put the template into {template}", "note")
     if shutil.which("faas-cli") and (stack.exists() or stack_option is None):
-        _run_faas_cli(name, prefix, gateway, str(stack) if stack.exists() else None)
+        _run_faas_cli(name, prefix, gateway, stack)
     else:
         add_function(stack, name, prefix=prefix, gateway=gateway)
     context.invoke(seal, names=(name,), stack_option=stack_option)
-    folder = stack.parent / name
-    say(f"{name}: write your handler in {folder / 'handler.py'}, then")
-    for command in (f"seal {name}", f"local-run {name}", f"invoke {name}"):
-        say(f"  faas-seal {command}")
+    say(f"{name}: write your handler in {stack.parent / name / 'handler.py'}, then")
+    which = "" if stack == find(None) else f" -f {shlex.quote(str(stack))}"
+    for verb in ("seal", "local-run", "invoke"):
+        say(f"  faas-seal {verb} {name}{which}")
 
 
-def _run_faas_cli(name: str, prefix: str, gateway: str, append: str | None) -> None:
+def _run_faas_cli(name: str, prefix: str, gateway: str, stack: Path) -> None:
     command = ["faas-cli", "new", name, "--lang", LANGUAGE, "--gateway", gateway, "--quiet"]
     command += ["--prefix", prefix] if prefix else []
-    command += ["--append", append] if append else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    command += ["--append", stack.name] if stack.exists() else []
+    # It makes the folder where it runs, and paths of a stack file begin where that lies.
+    done = subprocess.run(  # noqa: S603
+        command, cwd=stack.parent, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise ProgramFailed(f"faas-cli new failed: {(done.stderr or done.stdout).strip()}")

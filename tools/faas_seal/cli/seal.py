@@ -19,6 +19,7 @@ from faas_seal.cli.common import (
     function_names,
     json_option,
     key_options,
+    reason,
     say,
     say_json,
     stack_option,
@@ -77,17 +78,22 @@ def seal(
     once = partial(
         _seal, path, names, new_author=new_author, clean=clean, key=key, author_key=author_key
     )
-    once(as_json=as_json)
-    if watch:
-        stack = StackFile.load(path)
-        sources = [stack.folder / source_of(stack.function(name)) for name in _chosen(stack, names)]
-        warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
-        with suppress(KeyboardInterrupt):
-            for _ in changes(sources):
-                try:
-                    once(quiet=True)
-                except SealError as error:  # half saved, perhaps
-                    complain(str(error), error.hint)
+    if not watch:
+        once(as_json=as_json)
+        return
+    stack = StackFile.load(path)
+    sources = [stack.folder / source_of(stack.function(name)) for name in _chosen(stack, names)]
+    changed = changes(sources)  # what is saved while this seals counts
+    once()
+    warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
+    with suppress(KeyboardInterrupt):
+        for _ in changed:
+            try:
+                once(quiet=True)
+            except SealError as error:  # half saved, perhaps
+                complain(str(error), error.hint)
+            except OSError as error:
+                complain(reason(error), "")
 
 
 def _chosen(stack: StackFile, names: tuple[str, ...]) -> tuple[str, ...]:
