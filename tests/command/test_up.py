@@ -94,7 +94,7 @@ def test_faas_cli_deploys_those_named_and_its_status_comes_back(project: Path, r
             for request in gateway.requests
             if (request.method, request.path) == ("PUT", "/system/functions")
         ]
-        assert deployed == ["greet", "third"]
+        assert sorted(deployed) == ["greet", "third"]
         assert sorted(path.name for path in (project / "build").iterdir()) == deployed
         built = project / "build" / "greet" / "function"
         assert (built / "function.sealed").exists()
