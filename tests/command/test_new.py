@@ -136,3 +136,18 @@ def test_nothing_is_overwritten(project: Path, run: Run) -> None:
 def test_a_name_that_no_function_can_have_is_refused(folder: Path, run: Run) -> None:
     assert "is not a function's name" in run("new", "Greet_Me", status=2).stderr
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("faas_cli")
+def test_a_stack_file_is_not_broken(project: Path, run: Run) -> None:
+    stack = project / "stack.yaml"
+    stack.write_text(STACK.rstrip("\n"))
+    run("new", "other")
+    assert list(StackFile.load(stack).functions) == ["greet", "other"]
+    for text in (STACK + "configuration:\n  templates: []\n", "functions: {}\n"):
+        stack.write_text(text)
+        refused = run("new", "third", status=1).stderr
+        assert "stack.yaml does not end with its functions" in refused
+        assert "    handler: ./third" in refused
+        assert stack.read_text() == text
+        assert not (project / "third").exists()

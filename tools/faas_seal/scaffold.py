@@ -34,8 +34,12 @@ def check_new(stack: Path, name: str) -> None:
     folder = stack.parent / name
     if folder.exists():
         raise UsageError(f"there is a folder {folder} already", hint="choose another name")
-    if stack.exists() and name in StackFile.load(stack).functions:
-        raise UsageError(f"{stack.name} has a function {name} already", hint="choose another name")
+    if stack.exists():
+        if name in StackFile.load(stack).functions:
+            raise UsageError(
+                f"{stack.name} has a function {name} already", hint="choose another name"
+            )
+        _extended(stack, name, prefix="")  # faas-cli would not look where its entry goes
 
 
 def provide_template(project: Path) -> Path | None:
@@ -51,18 +55,33 @@ def add_function(stack: Path, name: str, *, prefix: str, gateway: str) -> None:
     """Make the handler folder from the template, and write or extend the stack file."""
     project = stack.parent
     sample = find_template(project, LANGUAGE).folder / "function"
-    image = f"{prefix}/{name}:latest" if prefix else f"{name}:latest"
-    entry = _ENTRY.format(name=name, lang=LANGUAGE, image=image)
     if stack.exists():
-        text = StackFile.load(stack).text.rstrip("\n") + "\n\n" + entry
+        text = _extended(stack, name, prefix)
     else:
-        text = _HEAD.format(gateway=gateway) + entry
-    if name not in StackFile(stack, text).functions:
-        raise StackFileRefused(
-            f"{stack.name} does not end with its functions", hint=f"add to it:\n{entry}"
-        )
+        text = _HEAD.format(gateway=gateway) + _entry(name, prefix)
     shutil.copytree(sample, project / name, ignore=_NOT_COPIED)
     stack.write_text(text)
     ignored = project / ".gitignore"
     if not ignored.exists():
         ignored.write_text(_IGNORED)
+
+
+def _extended(stack: Path, name: str, prefix: str) -> str:
+    """Return the text of the stack file with one more function, or raise StackFileRefused."""
+    entry = _entry(name, prefix)
+    text = StackFile.load(stack).text.rstrip("\n") + "\n\n" + entry
+    try:
+        added = name in StackFile(stack, text).functions
+    except StackFileRefused:
+        added = False
+    if not added:
+        raise StackFileRefused(
+            f"{stack.name} does not end with its functions",
+            hint=f"put this below functions, and seal {name}:\n{entry}",
+        )
+    return text
+
+
+def _entry(name: str, prefix: str) -> str:
+    image = f"{prefix}/{name}:latest" if prefix else f"{name}:latest"
+    return _ENTRY.format(name=name, lang=LANGUAGE, image=image)

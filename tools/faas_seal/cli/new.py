@@ -58,7 +58,9 @@ def new(
     check_new(stack, name)
     if template := provide_template(stack.parent):
         warn(f"put the template into {template}", "note")
-    if shutil.which("faas-cli") and (stack.exists() or stack_option is None):
+    # faas-cli adds to the last line of a file, and to one that is there only.
+    fit = stack.read_text().endswith("\n") if stack.exists() else stack_option is None
+    if fit and shutil.which("faas-cli"):
         _run_faas_cli(name, prefix, gateway, stack)
     else:
         add_function(stack, name, prefix=prefix, gateway=gateway)
