@@ -46,7 +46,8 @@ def run_tests(
     program = Program(
         name=name,
         template=find_template(stack.folder.resolve(), function.lang),
-        sealed_file=source / SEALED_FILE,  # which need not be there: requirements are beside it
+        # It need not be there: the requirements are beside it, and pip runs elsewhere.
+        sealed_file=source.resolve() / SEALED_FILE,
         folder=Keystore(stack.folder.resolve()).folder / "local" / name,
         exec_timeout=0,
         environment={},
