@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import marshal
 import os
@@ -45,6 +46,16 @@ def in_tar(project: Path, content: bytes, name: str = "app/file") -> bytes:
     inner.write_bytes(content)
     with tarfile.open(project / "made.tar", "w") as archive:
         archive.add(inner, name)
+    return (project / "made.tar").read_bytes()
+
+
+def two_files(project: Path, second: bytes) -> bytes:
+    """Return a tar of which the second header is at byte 1536."""
+    with tarfile.open(project / "made.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        for number, content in enumerate((secrets.token_bytes(600), second.ljust(900, b"."))):
+            entry = tarfile.TarInfo(f"file{number}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return (project / "made.tar").read_bytes()
 
 
@@ -169,13 +180,81 @@ def test_the_memory_of_a_process_is_searched(
 @pytest.mark.usefixtures("project")
 def test_what_is_no_target_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there is no process" in run("scan", "pid:4194305", status=2).stderr
+    os.mkfifo("pipe")
+    assert "pipe is neither a file nor a folder" in run("scan", "pipe", status=2).stderr
     monkeypatch.setenv("PATH", "/nowhere")
     assert "no docker on PATH" in run("scan", "nothing-here", status=1).stderr
 
 
-def test_a_tar_that_breaks_off_is_no_clean_one(project: Path, run: Run) -> None:
-    (project / "cut.tar").write_bytes(in_tar(project, secrets.token_bytes(5000))[:3000])
-    assert "cannot be read as a tar" in run("scan", "cut.tar", status=1).stderr
+@pytest.mark.parametrize("end", [2300, 1536, 1700], ids=["content", "header", "in a header"])
+def test_a_tar_that_breaks_off_is_no_clean_one(project: Path, run: Run, end: int) -> None:
+    (project / "cut.tar").write_bytes(two_files(project, b"")[:end])
+    result = run("scan", "cut.tar", status=1)
+    assert result.stdout.startswith("? cut.tar: 0 hits")
+    assert "cut.tar cannot be read as a tar" in result.stderr
+
+
+def test_what_a_broken_header_hides_is_found_and_the_rest_still_an_error(
+    project: Path, run: Run
+) -> None:
+    broken = bytearray(two_files(project, gzip.compress(WORD.encode())))
+    broken[1536:1540] = b"????"
+    (project / "broken.tar").write_bytes(broken)
+    result = run("scan", "broken.tar", status=1)
+    assert "broken.tar > behind its last file" in result.stdout
+    assert "breaks off at byte 1536" in result.stderr
+
+
+def test_what_stands_behind_the_end_of_a_tar_is_found(project: Path, run: Run) -> None:
+    (project / "more.tar").write_bytes(in_tar(project, b"nothing") + WORD.encode())
+    assert "more.tar > behind its last file" in run("scan", "more.tar", status=1).stdout
+
+
+def bereft(*capabilities: str) -> list[str]:
+    """Return what to put before a command so that root lacks these (capabilities(7))."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (util-linux) not found")
+    less = ",".join(f"-{name}" for name in capabilities)
+    return ["setpriv", f"--bounding-set={less}", f"--inh-caps={less}"]
+
+
+def run_bereft(capabilities: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *bereft(*capabilities),
+            *(sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments),
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_the_others_are_searched(
+    project: Path,
+) -> None:
+    closed = project / "target" / "closed"
+    closed.mkdir(mode=0o000)
+    (project / "target" / "open").write_text(WORD)
+    try:
+        done = run_bereft(("dac_override", "dac_read_search"), "scan", "target")
+    finally:
+        closed.chmod(0o700)
+    assert done.returncode == 1
+    assert "in target/open" in done.stdout
+    assert "target/closed cannot be read: Permission denied" in done.stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_memory_that_is_closed_is_an_error_that_says_what_to_do(
+    carrier: subprocess.Popen[bytes],
+) -> None:
+    done = run_bereft(("sys_ptrace",), "scan", f"pid:{carrier.pid}")
+    assert done.returncode == 1
+    assert "is closed to you" in done.stderr
+    assert f"hint: as root: sudo faas-seal scan pid:{carrier.pid}" in done.stderr
 
 
 def test_without_a_source_there_is_nothing_to_look_for(

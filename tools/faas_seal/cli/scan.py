@@ -10,14 +10,15 @@ import click
 from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faas_seal.cli.common import console, json_option, say, say_json, stack_option
+from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.scan import proof
-from faas_seal.scan.search import Hit, Search
+from faas_seal.scan.findings import Findings
+from faas_seal.scan.search import Search
 from faas_seal.scan.source import canaries_of
 from faas_seal.scan.targets import Progress as Advance
-from faas_seal.scan.targets import search_target, size_of
+from faas_seal.scan.targets import closed, search_target, size_of
 from faas_seal.sealing import source_of
 from faas_seal.source import read_source
 from faas_seal.stackfile import StackFile, find
@@ -58,15 +59,19 @@ def scan(
     """
     canaries = _canaries(sources, stack_option)
     search = Search(canaries)
-    _prove(any(target.startswith("pid:") for target in targets))
-    with _progress(sum(map(size_of, targets)), shown=not as_json) as advance:
+    _prove([target for target in targets if target.startswith("pid:")])
+    with _progress([size_of(target) for target in targets]) as advance:
         found = {target: search_target(search, target, advance) for target in targets}
-    hits = sorted(set().union(*found.values()))
+    hits = sorted(set().union(*(each.hits for each in found.values())))
+    unread = [error for each in found.values() for error in each.unread]
     if as_json:
-        say_json({"needles": len(canaries), "hits": [asdict(hit) for hit in hits]})
+        said = [str(error) for error in unread]
+        say_json({"needles": len(canaries), "hits": [asdict(hit) for hit in hits], "unread": said})
     else:
         _report(found, len(canaries))
-    return int(bool(hits))
+    for error in unread:
+        complain(str(error), error.hint)
+    return int(bool(hits or unread))
 
 
 def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, str | bytes]:
@@ -91,30 +96,37 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
     return canaries
 
 
-def _prove(processes: bool) -> None:
+def _prove(processes: list[str]) -> None:
     """Plant canaries of this run's own and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:
-        proof.prove_processes()
+        try:
+            proof.prove_processes()
+        except PermissionError:
+            raise closed(processes[0]) from None
 
 
 @contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Advance]:
+def _progress(sizes: list[int | None]) -> Iterator[Advance]:
+    """Show how far the search is, on a terminal; of how much, where all sizes are known."""
     terminal = console(stderr=True)
     columns = (TextColumn("searching"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(
-        *columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)
+        *columns, console=terminal, transient=True, disable=not terminal.is_terminal
     ) as progress:
-        task = progress.add_task("", total=total or None)
+        known = [size for size in sizes if size is not None]
+        task = progress.add_task("", total=sum(known) if len(known) == len(sizes) else None)
         yield lambda size: progress.advance(task, size)
 
 
-def _report(found: dict[str, set[Hit]], needles: int) -> None:
-    for target, hits in found.items():
-        say(f"{'✗' if hits else '✓'} {target}: {len(hits)} hits, of {needles} needles")
-        for hit in sorted(hits)[:MOST_SHOWN]:
+def _report(found: dict[str, Findings], needles: int) -> None:
+    for target, findings in found.items():
+        hits = sorted(findings.hits)
+        mark = "✗" if hits else "?" if findings.unread else "✓"
+        say(f"{mark} {target}: {len(hits)} hits, of {needles} needles")
+        for hit in hits[:MOST_SHOWN]:
             say(f"    {hit}")
         if len(hits) > MOST_SHOWN:
             say(f"    and {len(hits) - MOST_SHOWN} more: --json has them all")
