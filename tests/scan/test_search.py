@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from faas_seal.scan import proof
-from faas_seal.scan.search import BLOCK, MAX_DEPTH, Incomplete, Search
+from faas_seal.scan.search import BLOCK, MAX_DEPTH, Search
+from faas_seal.scan.streams import Incomplete
 
 TEXT = f"canary-ä-{secrets.token_hex(8)}"
 BYTES = secrets.token_bytes(32)

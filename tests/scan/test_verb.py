@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import marshal
 import os
 import secrets
@@ -18,6 +20,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from faas_seal.keystore import author_seed
+from faas_seal.scan.streams import ZSTANDARD
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    author_public,
+    key_id,
+)
 
 from ..command.conftest import Run
 from ..openfaas import programs
@@ -67,8 +78,8 @@ def as_compressed_image(project: Path, word: bytes) -> bytes:
     return in_tar(project, gzip.compress(in_tar(project, word)), "blobs/layer")
 
 
-def as_zip(project: Path, word: bytes) -> bytes:
-    with zipfile.ZipFile(project / "made.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+def as_zip(project: Path, word: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    with zipfile.ZipFile(project / "made.zip", "w", method) as archive:
         archive.writestr("file", word)
     return (project / "made.zip").read_bytes()
 
@@ -84,13 +95,21 @@ def as_bytecode(_: Path, word: bytes) -> bytes:
         lambda _, word: base64.b64encode(b"x" + word),
         lambda _, word: word.hex().encode(),
         lambda _, word: word.decode().encode("utf-16"),
+        lambda _, word: base64.encodebytes(bytes(38) + word),
         lambda _, word: gzip.compress(word),
+        lambda _, word: bz2.compress(word),
+        lambda _, word: lzma.compress(word),
         as_zip,
+        lambda project, word: as_zip(project, word, zipfile.ZIP_LZMA),
         as_bytecode,
         as_image,
         as_compressed_image,
+        lambda project, word: bz2.compress(as_image(project, word)),
     ],
-    ids=["plain", "base64", "hex", "UTF-16", "gzip", "zip", "bytecode", "image", "packed image"],
+    ids=[
+        *("plain", "base64", "hex", "UTF-16", "base64 in lines", "gzip", "bzip2", "xz", "zip"),
+        *("zip with LZMA", "bytecode", "image", "image of packed layers", "packed image"),
+    ],
 )
 def test_a_constant_is_found_wherever_it_lies(
     project: Path, run: Run, hide: Callable[[Path, bytes], bytes]
@@ -129,6 +148,57 @@ def test_a_function_key_is_found_and_not_shown(project: Path, run: Run) -> None:
     said = run("scan", "target", status=1).stdout
     assert "the function key " in said
     assert text not in said
+
+
+def test_keys_that_are_not_the_projects_are_found_and_not_shown(project: Path, run: Run) -> None:
+    key, seed = secrets.token_bytes(32), secrets.token_bytes(32)
+    texts = FUNCTION_KEY.encode(key), AUTHOR_SEED.encode(seed)
+    (project / "target" / texts[0]).write_text(f"X-Function-Key: {texts[0]}\n{texts[1]}\n")
+    for option in ((), ("--json",)):
+        result = run("scan", "target", *option, status=1)
+        assert f"the function key {key_id(key)}" in result.stdout
+        assert f"the author's signing key of {AUTHOR_PUBLIC.encode(author_public(seed))}" in (
+            result.stdout
+        )
+        assert not any(text in result.output for text in texts)
+
+
+def test_the_authors_key_is_found_as_bytes_too(project: Path, run: Run) -> None:
+    run("keygen", "--author")
+    (project / "target" / "file").write_text(author_seed().hex())
+    assert "the bytes of the author's signing key" in run("scan", "target", status=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "leak", "said"),
+    [
+        ('{\n"uk": 1.13,\n"fr": 0.97,\n"de": 1.02\n}\n', None, "greet/rates.json:1 (lines)"),
+        ("async def prices_of_this_month(): ...", "prices_of_this_month", "rates.py:1 (name)"),
+        ("class PricesOfThisMonth: ...", "PricesOfThisMonth", "rates.py:1 (name)"),
+        ('X = b"a rate of bytes 1.13"', "a rate of bytes 1.13", "rates.py:1 (constant)"),
+        (
+            'X = ["a rate of 1.13 for x", "a rate of 0.97 for y"]',
+            "a rate of 0.97 for y",
+            "rates.py:1 (constant 2)",
+        ),
+        ("X = '" + "rate " * 9000 + "'", "rate " * 9000, "rates.py:1 (constant)"),
+    ],
+    ids=["short lines", "coroutine", "class", "bytes", "second constant", "long constant"],
+)
+def test_what_is_looked_for_of_a_source(
+    project: Path, run: Run, source: str, leak: str | None, said: str
+) -> None:
+    name = "rates.json" if leak is None else "rates.py"
+    (project / "greet" / name).write_text(source)
+    (project / "target" / "file").write_text(leak or source)
+    assert said in run("scan", "target", status=1).stdout
+
+
+def test_the_name_of_a_module_is_found_in_that_of_its_bytecode(project: Path, run: Run) -> None:
+    (project / "greet" / "prices_of_this_month.py").write_text("")
+    (project / "target" / "prices_of_this_month.cpython-312.pyc").touch()
+    said = run("scan", "target", status=1).stdout
+    assert "the name of prices_of_this_month.py as bytes in the name of target/" in said
 
 
 def test_another_source_can_be_named(project: Path, run: Run) -> None:
@@ -255,6 +325,18 @@ def test_memory_that_is_closed_is_an_error_that_says_what_to_do(
     assert done.returncode == 1
     assert "is closed to you" in done.stderr
     assert f"hint: as root: sudo faas-seal scan pid:{carrier.pid}" in done.stderr
+
+
+def test_what_is_compressed_in_an_unknown_way_is_an_error(project: Path, run: Run) -> None:
+    (project / "target" / "a.zst").write_bytes(ZSTANDARD + secrets.token_bytes(100))
+    zipped = bytearray(as_zip(project, WORD.encode()))
+    zipped[8:10] = (93).to_bytes(2, "little")
+    (project / "target" / "b.zip").write_bytes(zipped)
+    result = run("scan", "target", "--json", status=1)
+    unread = json.loads(result.stdout)["unread"]
+    assert ["Zstandard" in unread[0], "93" in unread[1], len(unread)] == [True, True, 2]
+    assert "target/a.zst is compressed with Zstandard" in result.stderr
+    assert "target/b.zip" in result.stderr
 
 
 def test_without_a_source_there_is_nothing_to_look_for(

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option
@@ -15,6 +14,7 @@ from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.scan import proof
 from faas_seal.scan.findings import Findings
+from faas_seal.scan.keys import author_canaries, concealed, function_canaries
 from faas_seal.scan.search import Search
 from faas_seal.scan.source import canaries_of
 from faas_seal.scan.targets import Progress as Advance
@@ -58,34 +58,37 @@ def scan(
     anything was found, or could not be searched to its end.
     """
     canaries = _canaries(sources, stack_option)
-    search = Search(canaries)
+    search = Search(canaries, any_key=True)
     _prove([target for target in targets if target.startswith("pid:")])
     with _progress([size_of(target) for target in targets]) as advance:
         found = {target: search_target(search, target, advance) for target in targets}
     hits = sorted(set().union(*(each.hits for each in found.values())))
     unread = [error for each in found.values() for error in each.unread]
     if as_json:
-        said = [str(error) for error in unread]
-        say_json({"needles": len(canaries), "hits": [asdict(hit) for hit in hits], "unread": said})
+        say_json(
+            {
+                "needles": len(canaries),
+                "hits": [asdict(hit) | {"place": concealed(hit.place)} for hit in hits],
+                "unread": [concealed(str(error)) for error in unread],
+            }
+        )
     else:
         _report(found, len(canaries))
     for error in unread:
-        complain(str(error), error.hint)
+        complain(concealed(str(error)), error.hint)
     return int(bool(hits or unread))
 
 
 def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, str | bytes]:
     path = find(stack_option)
     folders = list(map(Path, sources))
-    canaries: dict[str, str | bytes] = {}
+    canaries = author_canaries()
     if path.exists():
         stack = StackFile.load(path)
         if not folders:
             ours = [function for function in stack.functions.values() if function.sealed_lang]
             folders = [stack.folder / source_of(function) for function in ours]
-        for key in Keystore(stack.folder).function_keys():
-            canaries[f"the function key {key_id(key)}"] = FUNCTION_KEY.encode(key)
-            canaries[f"the bytes of the function key {key_id(key)}"] = key
+        canaries |= function_canaries(Keystore(stack.folder))
     if not folders:
         raise UsageError("there is no source to look for", hint="name it with --source FOLDER")
     for folder in folders:
@@ -99,6 +102,7 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
 def _prove(processes: list[str]) -> None:
     """Plant canaries of this run's own and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
+    proof.prove_keys()
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:
@@ -127,6 +131,6 @@ def _report(found: dict[str, Findings], needles: int) -> None:
         mark = "✗" if hits else "?" if findings.unread else "✓"
         say(f"{mark} {target}: {len(hits)} hits, of {needles} needles")
         for hit in hits[:MOST_SHOWN]:
-            say(f"    {hit}")
+            say(f"    {concealed(str(hit))}")
         if len(hits) > MOST_SHOWN:
             say(f"    and {len(hits) - MOST_SHOWN} more: --json has them all")

@@ -14,7 +14,8 @@ from pathlib import Path
 from faas_seal.errors import ProgramMissing, UsageError
 from faas_seal.scan import places, tars
 from faas_seal.scan.findings import Findings
-from faas_seal.scan.search import Incomplete, Search
+from faas_seal.scan.search import Search
+from faas_seal.scan.streams import Incomplete
 
 _PROCESS = re.compile(r"pid:(\d+)")
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import IO, BinaryIO, Protocol, cast
 
 from faas_seal.scan.findings import Findings
-from faas_seal.scan.search import MAX_UNPACKED, Incomplete, Search
+from faas_seal.scan.search import Search
+from faas_seal.scan.streams import MAX_UNPACKED, ZSTANDARD, Incomplete
 
 # As much of a file as tells what it is.
 HEAD = 512
@@ -68,6 +69,11 @@ def in_stream(search: Search, file: BinaryIO, place: str, findings: Findings) ->
     if len(content) > MAX_UNPACKED:
         raise Incomplete(f"{place} is longer than {MAX_UNPACKED} bytes")
     findings.hits |= search.in_bytes(content, place)
+    if head.startswith(ZSTANDARD):
+        raise Incomplete(
+            f"{place} is compressed with Zstandard, which is not known here",
+            hint="unpack it first: zstd -d",
+        )
 
 
 def in_tar(
@@ -125,7 +131,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def is_compressed(head: bytes) -> bool:
-    return head.startswith(tuple(_COMPRESSED))
+    return head.startswith((ZSTANDARD, *_COMPRESSED))
 
 
 def _opened(head: bytes, file: BinaryIO) -> IO[bytes] | None:
