@@ -10,6 +10,7 @@ import json
 import lzma
 import marshal
 import os
+import pty
 import secrets
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,7 +236,16 @@ def carrier() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may read other processes' memory")
-@pytest.mark.parametrize(("word", "status"), [(WORD, 1), (secrets.token_hex(20), 0)])
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        (WORD, 1),
+        (secrets.token_hex(20), 0),
+        # The runtime warms up with a key of no function.
+        (FUNCTION_KEY.encode(secrets.token_bytes(32)), 0),
+    ],
+    ids=["source", "something else", "a key of nothing"],
+)
 @pytest.mark.usefixtures("project")
 def test_the_memory_of_a_process_is_searched(
     run: Run, carrier: subprocess.Popen[bytes], word: str, status: int
@@ -245,6 +256,22 @@ def test_the_memory_of_a_process_is_searched(
     carrier.stdin.flush()
     carrier.stdout.readline()
     run("scan", f"pid:{carrier.pid}", status=status)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read other processes' memory")
+def test_a_function_key_in_memory_is_found(
+    project: Path, run: Run, carrier: subprocess.Popen[bytes]
+) -> None:
+    run("seal")
+    text = (project / ".faas-seal" / "greet.key").read_text().splitlines()[-1]
+    assert carrier.stdin is not None
+    assert carrier.stdout is not None
+    carrier.stdin.write(f"{text}\n".encode())
+    carrier.stdin.flush()
+    carrier.stdout.readline()
+    result = run("scan", f"pid:{carrier.pid}", status=1)
+    assert "the function key " in result.stdout
+    assert text not in result.output
 
 
 @pytest.mark.usefixtures("project")
@@ -347,9 +374,8 @@ def test_without_a_source_there_is_nothing_to_look_for(
 
 
 def test_an_image_that_docker_has(project: Path, run: Run) -> None:
-    found = programs.find()
-    if isinstance(found, str):
-        pytest.skip(found)
+    if reason := programs.no_docker():
+        pytest.skip(reason)
     image = f"faas-seal-test-scan-{secrets.token_hex(6)}"
     for content, status in ((b"nothing", 0), (WORD.encode(), 1)):
         (project / "target" / "file").write_bytes(content)
@@ -361,3 +387,44 @@ def test_an_image_that_docker_has(project: Path, run: Run) -> None:
         finally:
             subprocess.run(["docker", "rmi", "--force", image], check=True, capture_output=True)
         assert ("app/file" in said) == bool(status)
+
+
+def test_what_docker_does_not_save_to_its_end_is_an_error(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Docker itself cannot be made to fail halfway.
+    saved = in_tar(project, WORD.encode(), "first")
+    (project / "saved.tar").write_bytes(saved[: saved.index(WORD.encode()) + 512])
+    (project / "programs").mkdir()
+    docker = project / "programs" / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$1" = image ] && exit 0\ncat saved.tar\necho disk on fire >&2\nexit 1\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
+    result = run("scan", "an/image:latest", status=1)
+    assert "in an/image:latest > first" in result.stdout
+    assert "docker save an/image:latest failed: disk on fire" in result.stderr
+
+
+def test_a_search_that_takes_long_shows_how_far_it_is_on_a_terminal_only(project: Path) -> None:
+    with (project / "target" / "large").open("wb") as large:
+        large.truncate(400_000_000)
+    program = [sys.executable, "-c", "from faas_seal.cli import main; main()"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+    command = [*program, "scan", "target", "--json"]
+    ours, terminal = pty.openpty()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=terminal, env=environment
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # Linux's way to say that nobody has the terminal any more
+            while piece := os.read(ours, 1000):
+                shown += piece
+        os.close(ours)
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["hits"] == []
+    assert b"searching" in shown
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert done.stderr == b""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Timer
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
@@ -51,16 +52,17 @@ def scan(
     A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
     has, or the memory of a process and all that it has started (pid:NUMBER, mostly as
     root). Searched for are lines, strings and names of the source that nobody else has,
-    and this project's function keys: plain, as UTF-16, base64, hex and such, in bytecode,
-    and in tars, layers, zips and compressed streams.
+    this project's function keys and your signing key: plain, as UTF-16, base64, hex and
+    such, in bytecode, and in tars, layers, zips and compressed streams. Outside of memory
+    also any other secret key in its text form.
 
     Each run first proves that it finds what is planted for it. Ends with status 1 if
-    anything was found, or could not be searched to its end.
+    anything was found, or could not be searched to its end: both are told.
     """
-    canaries = _canaries(sources, stack_option)
-    search = Search(canaries, any_key=True)
-    _prove([target for target in targets if target.startswith("pid:")])
     with _progress([size_of(target) for target in targets]) as advance:
+        canaries = _canaries(sources, stack_option)
+        search = Search(canaries, any_key=True)
+        _prove([target for target in targets if target.startswith("pid:")])
         found = {target: search_target(search, target, advance) for target in targets}
     hits = sorted(set().union(*(each.hits for each in found.values())))
     unread = [error for each in found.values() for error in each.unread]
@@ -114,15 +116,22 @@ def _prove(processes: list[str]) -> None:
 
 @contextmanager
 def _progress(sizes: list[int | None]) -> Iterator[Advance]:
-    """Show how far the search is, on a terminal; of how much, where all sizes are known."""
+    """Show on a terminal how far a search is that takes more than a second."""
     terminal = console(stderr=True)
     columns = (TextColumn("searching"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(
+    progress = Progress(
         *columns, console=terminal, transient=True, disable=not terminal.is_terminal
-    ) as progress:
-        known = [size for size in sizes if size is not None]
-        task = progress.add_task("", total=sum(known) if len(known) == len(sizes) else None)
+    )
+    known = [size for size in sizes if size is not None]
+    task = progress.add_task("", total=sum(known) if len(known) == len(sizes) else None)
+    soon = Timer(1, progress.start)
+    soon.start()
+    try:
         yield lambda size: progress.advance(task, size)
+    finally:
+        soon.cancel()
+        soon.join()  # or the bar could start after its end
+        progress.stop()
 
 
 def _report(found: dict[str, Findings], needles: int) -> None:
