@@ -23,6 +23,14 @@ def test_names_and_contents_of_files_are_found(tmp_path: Path) -> None:
     proof.prove_files(tmp_path)
 
 
+def test_what_lies_in_an_image_is_found() -> None:
+    proof.prove_tars()
+
+
+def test_keys_of_anyone_are_found() -> None:
+    proof.prove_keys()
+
+
 @pytest.mark.usefixtures("sight")
 def test_every_place_in_a_process_is_found() -> None:
     proof.prove_processes()

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from faas_seal.keystore import author_seed
+from faas_seal.scan import streams
 from faas_seal.scan.streams import ZSTANDARD
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
@@ -428,3 +429,13 @@ def test_a_search_that_takes_long_shows_how_far_it_is_on_a_terminal_only(project
     assert b"searching" in shown
     done = subprocess.run(command, capture_output=True, env=environment, check=True)
     assert done.stderr == b""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_search_that_cannot_find_does_not_say_that_there_is_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_STREAMS", {})
+    result = run("scan", "target", status=1)
+    assert "the search does not find" in result.stderr
+    assert not result.stdout

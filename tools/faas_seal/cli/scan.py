@@ -105,6 +105,7 @@ def _prove(processes: list[str]) -> None:
     """Plant canaries of this run's own and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
     proof.prove_keys()
+    proof.prove_tars()
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:

@@ -26,7 +26,8 @@ from pathlib import Path
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.scan import places
+from faas_seal.scan import places, tars
+from faas_seal.scan.findings import Findings
 from faas_seal.scan.needles import SHORTEST_IN_LINES
 from faas_seal.scan.search import Search
 
@@ -120,6 +121,25 @@ def prove_keys() -> None:
     planted = gzip.compress(b"X-Function-Key: " + FUNCTION_KEY.encode(key).encode() + b"\r\n")
     if not Search({}, any_key=True).in_bytes(planted, "a key"):
         raise Blind("the search does not find a function key")
+
+
+def prove_tars() -> None:
+    """Find a canary in files, layers and images as they are read as streams, or raise Blind."""
+    canary = f"canary-{secrets.token_hex(12)}"
+    layer = _tar(canary.encode())
+    for form, image in {
+        "a layer": _tar(layer),
+        **{
+            f"a layer compressed by {module.__name__}": _tar(module.compress(layer))
+            for module in (gzip, bz2, lzma)
+        },
+        "an image compressed": gzip.compress(_tar(layer)),
+        "what stands behind a tar": _tar(b"nothing") + canary.encode(),
+    }.items():
+        findings = Findings()
+        tars.in_stream(Search({"canary": canary}), io.BytesIO(image), "image", findings)
+        if not findings.hits or findings.unread:
+            raise Blind(f"the search does not find a canary in {form}")
 
 
 def prove_files(folder: Path) -> None:
