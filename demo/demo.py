@@ -148,9 +148,10 @@ class Demo:
         )
         if "is closed to you" in found.stderr:
             return None
-        if not found.stdout:
+        result = json.loads(found.stdout or "{}")
+        if not result or result["unread"]:
             raise DemoFailed(f"{target} cannot be searched:\n{found.stderr}")
-        return json.loads(found.stdout)
+        return result
 
     def prove_search(self) -> None:
         step("Search for lines, constants and names of the source, and for the key")

@@ -47,12 +47,11 @@ class Programs:
 @functools.cache
 def find() -> Programs | str:
     """Return the programs, or why the tests that need them cannot run."""
-    for program in ("docker", "faas-cli"):
-        if shutil.which(program) is None:
-            return f"{program} not found"
-    server = _ask("docker", "version", "--format", "{{.Server.Version}}")
-    if server is None:
-        return "Docker is not running"
+    if reason := no_docker():
+        return reason
+    if shutil.which("faas-cli") is None:
+        return "faas-cli not found"
+    server = _server()
     if not _watchdog():
         return f"neither fwatchdog nor the image {WATCHDOG_IMAGE} is at hand"
     if not image_at_hand(PYTHON_IMAGE.format("3.12")):
@@ -65,6 +64,18 @@ def find() -> Programs | str:
         f"{WATCHDOG_IMAGE.rpartition('/')[2]}",
         builders,
     )
+
+
+def no_docker() -> str | None:
+    """Return why the tests that need no more than Docker cannot run, or None if they can."""
+    if shutil.which("docker") is None:
+        return "docker not found"
+    return None if _server() else "Docker is not running"
+
+
+@functools.cache
+def _server() -> str | None:
+    return _ask("docker", "version", "--format", "{{.Server.Version}}")
 
 
 @functools.cache

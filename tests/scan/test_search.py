@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from faas_seal.scan import proof
-from faas_seal.scan.search import BLOCK, MAX_DEPTH, Incomplete, Search
+from faas_seal.scan.search import BLOCK, MAX_DEPTH, Search
+from faas_seal.scan.streams import Incomplete
 
 TEXT = f"canary-ä-{secrets.token_hex(8)}"
 BYTES = secrets.token_bytes(32)
@@ -20,6 +21,14 @@ def test_every_form_is_found() -> None:
 
 def test_names_and_contents_of_files_are_found(tmp_path: Path) -> None:
     proof.prove_files(tmp_path)
+
+
+def test_what_lies_in_an_image_is_found() -> None:
+    proof.prove_tars()
+
+
+def test_keys_of_anyone_are_found() -> None:
+    proof.prove_keys()
 
 
 @pytest.mark.usefixtures("sight")

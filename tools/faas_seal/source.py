@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import mmap
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from faas_sealed.formats.keys import (
     FUNCTION_KEY,
     IDENTITY_SEED,
     TRANSPORT_SEED,
+    TextForm,
 )
 
 from faas_seal.errors import SourceRefused
@@ -129,14 +132,17 @@ def secret_in(content: bytes) -> str | None:
     """Return what kind of secret key stands in `content`, or None."""
     if _PRIVATE_KEY.search(content):
         return "a private key"
+    for form, _ in secret_keys_in(content):
+        return f"a {form.noun}" if form.noun[0] not in "aeiou" else f"an {form.noun}"
+    return None
+
+
+def secret_keys_in(content: bytes | mmap.mmap) -> Iterator[tuple[TextForm, bytes]]:
+    """Yield form and bytes of all secret keys that stand in `content` in their text form."""
     for found in _SECRET.finditer(content):
         for form in SECRET_FORMS:
-            try:
-                form.decode(found[0].decode("ascii"))
-            except MalformedKey:
-                continue
-            return f"a {form.noun}" if form.noun[0] not in "aeiou" else f"an {form.noun}"
-    return None
+            with suppress(MalformedKey):
+                yield form, form.decode(found[0].decode("ascii"))
 
 
 def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:

@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Timer
 
 import click
-from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faas_seal.cli.common import console, json_option, say, say_json, stack_option
+from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.scan import proof
-from faas_seal.scan.search import Hit, Search
+from faas_seal.scan.findings import Findings
+from faas_seal.scan.keys import author_canaries, concealed, function_canaries
+from faas_seal.scan.search import Search
 from faas_seal.scan.source import canaries_of
 from faas_seal.scan.targets import Progress as Advance
-from faas_seal.scan.targets import search_target, size_of
+from faas_seal.scan.targets import closed, search_target, size_of
 from faas_seal.sealing import source_of
 from faas_seal.source import read_source
 from faas_seal.stackfile import StackFile, find
@@ -50,37 +52,45 @@ def scan(
     A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
     has, or the memory of a process and all that it has started (pid:NUMBER, mostly as
     root). Searched for are lines, strings and names of the source that nobody else has,
-    and this project's function keys: plain, as UTF-16, base64, hex and such, in bytecode,
-    and in tars, layers, zips and compressed streams.
+    this project's function keys and your signing key: plain, as UTF-16, base64, hex and
+    such, in bytecode, and in tars, layers, zips and compressed streams. Outside of memory
+    also any other secret key in its text form.
 
     Each run first proves that it finds what is planted for it. Ends with status 1 if
-    anything was found, or could not be searched to its end.
+    anything was found, or could not be searched to its end: both are told.
     """
-    canaries = _canaries(sources, stack_option)
-    search = Search(canaries)
-    _prove(any(target.startswith("pid:") for target in targets))
-    with _progress(sum(map(size_of, targets)), shown=not as_json) as advance:
+    with _progress([size_of(target) for target in targets]) as advance:
+        canaries = _canaries(sources, stack_option)
+        search = Search(canaries, any_key=True)
+        _prove([target for target in targets if target.startswith("pid:")])
         found = {target: search_target(search, target, advance) for target in targets}
-    hits = sorted(set().union(*found.values()))
+    hits = sorted(set().union(*(each.hits for each in found.values())))
+    unread = [error for each in found.values() for error in each.unread]
     if as_json:
-        say_json({"needles": len(canaries), "hits": [asdict(hit) for hit in hits]})
+        say_json(
+            {
+                "needles": len(canaries),
+                "hits": [asdict(hit) | {"place": concealed(hit.place)} for hit in hits],
+                "unread": [concealed(str(error)) for error in unread],
+            }
+        )
     else:
         _report(found, len(canaries))
-    return int(bool(hits))
+    for error in unread:
+        complain(concealed(str(error)), error.hint)
+    return int(bool(hits or unread))
 
 
 def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, str | bytes]:
     path = find(stack_option)
     folders = list(map(Path, sources))
-    canaries: dict[str, str | bytes] = {}
+    canaries = author_canaries()
     if path.exists():
         stack = StackFile.load(path)
         if not folders:
             ours = [function for function in stack.functions.values() if function.sealed_lang]
             folders = [stack.folder / source_of(function) for function in ours]
-        for key in Keystore(stack.folder).function_keys():
-            canaries[f"the function key {key_id(key)}"] = FUNCTION_KEY.encode(key)
-            canaries[f"the bytes of the function key {key_id(key)}"] = key
+        canaries |= function_canaries(Keystore(stack.folder))
     if not folders:
         raise UsageError("there is no source to look for", hint="name it with --source FOLDER")
     for folder in folders:
@@ -91,30 +101,46 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
     return canaries
 
 
-def _prove(processes: bool) -> None:
+def _prove(processes: list[str]) -> None:
     """Plant canaries of this run's own and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
+    proof.prove_keys()
+    proof.prove_tars()
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:
-        proof.prove_processes()
+        try:
+            proof.prove_processes()
+        except PermissionError:
+            raise closed(processes[0]) from None
 
 
 @contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Advance]:
+def _progress(sizes: list[int | None]) -> Iterator[Advance]:
+    """Show on a terminal how far a search is that takes more than a second."""
     terminal = console(stderr=True)
     columns = (TextColumn("searching"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)
-    ) as progress:
-        task = progress.add_task("", total=total or None)
+    progress = Progress(
+        *columns, console=terminal, transient=True, disable=not terminal.is_terminal
+    )
+    known = [size for size in sizes if size is not None]
+    task = progress.add_task("", total=sum(known) if len(known) == len(sizes) else None)
+    soon = Timer(1, progress.start)
+    soon.start()
+    try:
         yield lambda size: progress.advance(task, size)
+    finally:
+        soon.cancel()
+        soon.join()  # or the bar could start after its end
+        progress.stop()
 
 
-def _report(found: dict[str, set[Hit]], needles: int) -> None:
-    for target, hits in found.items():
-        say(f"{'✗' if hits else '✓'} {target}: {len(hits)} hits, of {needles} needles")
-        for hit in sorted(hits)[:MOST_SHOWN]:
-            say(f"    {hit}")
+def _report(found: dict[str, Findings], needles: int) -> None:
+    for target, findings in found.items():
+        hits = sorted(findings.hits)
+        mark = "✗" if hits else "?" if findings.unread else "✓"
+        say(f"{mark} {target}: {len(hits)} hits, of {needles} needles")
+        for hit in hits[:MOST_SHOWN]:
+            say(f"    {concealed(str(hit))}")
         if len(hits) > MOST_SHOWN:
             say(f"    and {len(hits) - MOST_SHOWN} more: --json has them all")

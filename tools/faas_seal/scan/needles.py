@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 # Whatever its alignment, a run this long covers one aligned word of eight bytes.
 SHORTEST = 15
+# From here on a line break within hides nothing: base64 makes 30 characters of it.
+SHORTEST_IN_LINES = 24
+# Tools break these into lines of 60 characters and more.
+_IN_LINES = ("hex", "HEX", "base64")
 
 
 @dataclass(frozen=True)
@@ -20,10 +26,32 @@ class Needle:
     form: str
     run: bytes
 
+    @property
+    def may_be_in_lines(self) -> bool:
+        """Whether line breaks may stand in it."""
+        return self.form.startswith(_IN_LINES)
+
+    def covers(self) -> Iterator[bytes]:
+        """Yield the stretches of which one is whole wherever it lies.
+
+        A line break spoils one stretch of a needle, not two that follow each other; of
+        needles under 30 bytes they overlap, so that one in their middle can hide these.
+        """
+        yield self.run[:SHORTEST]
+        if self.may_be_in_lines:
+            start = min(SHORTEST, len(self.run) - SHORTEST)
+            yield self.run[start : start + SHORTEST]
+
     def __post_init__(self) -> None:
         if len(self.run) < SHORTEST:
             size = len(self.run)
             raise ValueError(f"{self.canary} as {self.form} is {size} bytes, at least {SHORTEST}")
+
+
+@functools.cache
+def in_lines(run: bytes) -> re.Pattern[bytes]:
+    """Return a pattern of a run with white space between any of its bytes."""
+    return re.compile(rb"\s*".join(re.escape(bytes([byte])) for byte in run))
 
 
 def _base64(shift: int, encode: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:

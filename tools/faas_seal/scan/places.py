@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from faas_seal.scan.search import Hit, Incomplete, Search
+from faas_seal.scan.search import Hit, Search
+from faas_seal.scan.streams import Incomplete
 
 _PAGE = mmap.PAGESIZE
 # /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.
@@ -33,17 +34,36 @@ def in_file(search: Search, path: Path) -> set[Hit]:
             return search.in_bytes(content, str(path))
 
 
-def in_folder(
-    search: Search, folder: Path, search_file: Callable[[Search, Path], set[Hit]] = in_file
-) -> set[Hit]:
+def below(folder: Path, refuse: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """Yield all that is below a folder, links unfollowed.
+
+    `refuse` is told of folders that cannot be read; without it, that is an OSError.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=refuse or fail):
+        folders.sort()
+        for name in sorted(folders + files):
+            yield Path(parent, name)
+
+
+def in_folder(search: Search, folder: Path) -> set[Hit]:
     """Search the names and contents of all files below a folder, links unfollowed."""
     hits: set[Hit] = set()
-    for path in sorted(folder.rglob("*")):
-        hits |= search.in_bytes(os.fsencode(path.relative_to(folder)), f"the name of {path}")
-        if path.is_symlink():
-            hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
-        elif path.is_file():
-            hits |= search_file(search, path)
+    for path in below(folder):
+        hits |= in_name(search, folder, path)
+        if path.is_file() and not path.is_symlink():
+            hits |= in_file(search, path)
+    return hits
+
+
+def in_name(search: Search, folder: Path, path: Path) -> set[Hit]:
+    """Search the name that a file has below a folder, and where it links to."""
+    hits = search.in_bytes(os.fsencode(path.relative_to(folder)), f"the name of {path}")
+    if path.is_symlink():
+        hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
     return hits
 
 

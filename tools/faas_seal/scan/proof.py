@@ -24,8 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.scan import places
+from faas_seal.scan import places, tars
+from faas_seal.scan.findings import Findings
+from faas_seal.scan.needles import SHORTEST_IN_LINES
 from faas_seal.scan.search import Search
 
 
@@ -33,9 +36,9 @@ class Blind(SealError):
     """A search did not find what was planted for it."""
 
 
-def _zip(data: bytes) -> bytes:
+def _zip(data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(archive, "w", method) as file:
         file.writestr("some/name", data)
     return archive.getvalue()
 
@@ -74,10 +77,19 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "bzip2": bz2.compress,
     "xz": lzma.compress,
     "zip": _zip,
+    "a zip with bzip2": lambda data: _zip(data, zipfile.ZIP_BZIP2),
+    "a zip with LZMA": lambda data: _zip(data, zipfile.ZIP_LZMA),
     "a layer in an image": lambda data: _tar(_tar(data)),
     "a compressed layer in an image": lambda data: _tar(gzip.compress(_tar(data))),
     "a zip in a zip": lambda data: _zip(_zip(data)),
     "cut off": lambda data: gzip.compress(data + secrets.token_bytes(5000))[:-100],
+}
+# Whatever of them stands where a line ends.
+IN_LINES: dict[str, Callable[[bytes], bytes]] = {
+    f"base64 in lines, {before} bytes into one": (
+        lambda data, before=before: base64.encodebytes(bytes(before) + data)  # type: ignore[misc]
+    )
+    for before in range(0, 57, 4)
 }
 TEXT: dict[str, Callable[[str], bytes]] = {
     **{
@@ -95,10 +107,39 @@ def prove_forms(search: Search) -> None:
         forms = {form: make(data) for form, make in BYTES.items()}
         if isinstance(value, str):
             forms |= {form: make(value) for form, make in TEXT.items()}
+        if len(data) >= SHORTEST_IN_LINES:
+            forms |= {form: make(data) for form, make in IN_LINES.items()}
         for at, (form, made) in enumerate(forms.items()):
             planted = secrets.token_bytes(100 + at) + made + secrets.token_bytes(100)
             if name not in {hit.canary for hit in search.in_bytes(planted, form)}:
                 raise Blind(f"the search does not find {name} as {form}")
+
+
+def prove_keys() -> None:
+    """Find a key that nobody has told the search of, or raise Blind."""
+    key = secrets.token_bytes(32)
+    planted = gzip.compress(b"X-Function-Key: " + FUNCTION_KEY.encode(key).encode() + b"\r\n")
+    if not Search({}, any_key=True).in_bytes(planted, "a key"):
+        raise Blind("the search does not find a function key")
+
+
+def prove_tars() -> None:
+    """Find a canary in files, layers and images as they are read as streams, or raise Blind."""
+    canary = f"canary-{secrets.token_hex(12)}"
+    layer = _tar(canary.encode())
+    for form, image in {
+        "a layer": _tar(layer),
+        **{
+            f"a layer compressed by {module.__name__}": _tar(module.compress(layer))
+            for module in (gzip, bz2, lzma)
+        },
+        "an image compressed": gzip.compress(_tar(layer)),
+        "what stands behind a tar": _tar(b"nothing") + canary.encode(),
+    }.items():
+        findings = Findings()
+        tars.in_stream(Search({"canary": canary}), io.BytesIO(image), "image", findings)
+        if not findings.hits or findings.unread:
+            raise Blind(f"the search does not find a canary in {form}")
 
 
 def prove_files(folder: Path) -> None:

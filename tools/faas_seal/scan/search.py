@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import mmap
-import re
-import struct
 import sys
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from faas_sealed.formats.errors import SealError
-
-from faas_seal.scan.needles import Needle, needles
+from faas_seal.scan.keys import name_of
+from faas_seal.scan.needles import Needle, in_lines, needles
+from faas_seal.scan.streams import Incomplete, streams
+from faas_seal.source import secret_keys_in
 
 WORD = 8
 BLOCK = 2**16
 OVERLAP = 2**14
 MAX_DEPTH = 4
-# More than this out of one stream is refused: what is not searched counts as not found.
-MAX_UNPACKED = 2**30
-
-_ZIP_HEADER = struct.Struct("<4s22xHH")
-# Small, as an error costs what the same piece has held before it.
-_PIECE = 2**10
-
-
-class Incomplete(SealError):
-    """Something could not be searched to its end: that nothing was found says nothing."""
 
 
 @dataclass(frozen=True, order=True)
@@ -46,13 +31,6 @@ class Hit:
         return f"{self.canary} as {self.form} in {self.place}"
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
 class Search:
     """Looks for all canaries at once.
 
@@ -62,25 +40,31 @@ class Search:
     needles, and only where one is found the needle itself is looked for.
     """
 
-    def __init__(self, canaries: Mapping[str, str | bytes]) -> None:
+    def __init__(self, canaries: Mapping[str, str | bytes], *, any_key: bool = False) -> None:
+        """With `any_key`, secret keys in their text form are found whoever's they are."""
         self.canaries = dict(canaries)
+        self._any_key = any_key
         self._by_word: dict[int, set[Needle]] = defaultdict(set)
         for name, value in canaries.items():
             for needle in needles(name, value):
-                for at in range(WORD):
-                    word = int.from_bytes(needle.run[at : at + WORD], sys.byteorder)
-                    self._by_word[word].add(needle)
+                for stretch in needle.covers():
+                    for at in range(WORD):
+                        word = int.from_bytes(stretch[at : at + WORD], sys.byteorder)
+                        self._by_word[word].add(needle)
         self._words = frozenset(self._by_word)
         self._clean: set[int] = set()
 
     def without(self, *names: str) -> Search:
         """Return a search for the other canaries."""
-        return Search({name: v for name, v in self.canaries.items() if name not in names})
+        kept = {name: value for name, value in self.canaries.items() if name not in names}
+        return Search(kept, any_key=self._any_key)
 
     def in_bytes(self, data: bytes | mmap.mmap, place: str, depth: int = 0) -> set[Hit]:
         """Search bytes and, at most four deep, what is compressed in them."""
         hits = {Hit(place, needle.canary, needle.form) for needle in self._found(data)}
-        for at, content in _streams(data):
+        if self._any_key:
+            hits |= {Hit(place, name_of(*found), "bytes") for found in secret_keys_in(data)}
+        for at, content in streams(data, place):
             if content and depth == MAX_DEPTH:
                 raise Incomplete(f"{place} is compressed more than {MAX_DEPTH} times")
             hits |= self.in_bytes(content, f"{place} > stream at {at}", depth + 1)
@@ -110,51 +94,12 @@ class Search:
             with memoryview(data)[at:end] as aligned, aligned.cast("Q") as words:
                 present = self._words.intersection(words)
             for needle in set().union(*(self._by_word[word] for word in present)):
-                reach = len(needle.run)
-                if data.find(needle.run, max(0, at - reach), end + reach) >= 0:
+                reach = len(needle.run) * (2 if needle.may_be_in_lines else 1)
+                start, stop = max(0, at - reach), end + reach
+                if data.find(needle.run, start, stop) >= 0 or (
+                    needle.may_be_in_lines and in_lines(needle.run).search(data, start, stop)
+                ):
                     yield needle
-
-
-_ZIP_ENTRY = b"PK\3\4"
-_STREAMS: dict[bytes, Callable[[], _Decompressor]] = {
-    b"\x1f\x8b\x08": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-    **{b"x" + flags: zlib.decompressobj for flags in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
-    _ZIP_ENTRY: lambda: zlib.decompressobj(-zlib.MAX_WBITS),
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\0": lzma.LZMADecompressor,
-}
-
-
-def _streams(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes]]:
-    """Yield where a compressed stream starts, and what comes out of it, even if it breaks off."""
-    for magic, make in _STREAMS.items():
-        for match in re.finditer(re.escape(magic), data):
-            at = match.start()
-            start = _content_of_entry(data, at) if magic == _ZIP_ENTRY else at
-            content = _decompress(make(), data, start)
-            if content:
-                yield at, content
-
-
-def _content_of_entry(data: bytes | mmap.mmap, at: int) -> int:
-    """Return where the content of a zip's entry starts (APPNOTE.TXT 6.3, section 4.3.7)."""
-    header = data[at : at + _ZIP_HEADER.size].ljust(_ZIP_HEADER.size, b"\0")
-    _, name_length, extra_length = _ZIP_HEADER.unpack(header)
-    return at + _ZIP_HEADER.size + int(name_length) + int(extra_length)
-
-
-def _decompress(decompressor: _Decompressor, data: bytes | mmap.mmap, start: int) -> bytes:
-    content = bytearray()
-    for at in range(start, len(data), _PIECE):
-        try:
-            content += decompressor.decompress(data[at : at + _PIECE])
-        except (zlib.error, lzma.LZMAError, OSError, EOFError):
-            break
-        if len(content) > MAX_UNPACKED:
-            raise Incomplete(f"a stream at {start} is longer than {MAX_UNPACKED} bytes")
-        if decompressor.eof:
-            break
-    return bytes(content)
 
 
 def report(hits: Iterable[Hit]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import re
 import sysconfig
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import faas_sealed
 
@@ -17,6 +18,9 @@ from faas_seal.sealing import REQUIREMENTS
 
 # Shorter lines are often somebody else's too.
 SHORTEST_LINE = 20
+# In no form longer than what a search of memory can be sure to see whole.
+LONGEST = 1000
+FEWEST_IN_SHORT_LINES = 24
 RUN_OF_BYTES = 32
 # What others say in just the same words.
 _IMPORT = re.compile(r"\s*(from [\w.]+ )?import ")
@@ -36,23 +40,34 @@ def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
     say as well is left out.
     """
     found: dict[str, str | bytes] = {}
-    texts: set[str] = set()
+    seen: set[str | bytes] = set()
     for name, content in files.items():
         if name in _IN_CLEAR:
             continue
-        if len(name) >= SHORTEST:
-            found[f"the name of {name}"] = name
+        # The stem alone: what the file is called elsewhere, or compiled, has it too.
+        for called in (PurePosixPath(name).stem, name):
+            if len(called) >= SHORTEST:
+                found[f"the name of {name}"] = called
+                break
         try:
             text = content.decode()
         except UnicodeDecodeError:
             found |= _runs(name, content)
             continue
-        for line, kind, value in [*_lines(text), *_python(name, text)]:
-            if value not in texts:
-                texts.add(value)
-                found.setdefault(f"{name}:{line} ({kind})", value)
+        for line, kind, value in [*_lines(text), *_short_lines(text), *_python(name, text)]:
+            value = value[:LONGEST]
+            if value not in seen:
+                seen.add(value)
+                found[_unused(found, f"{name}:{line}", kind)] = value
     common = _common(found)
     return {place: value for place, value in found.items() if place not in common}
+
+
+def _unused(found: Mapping[str, str | bytes], place: str, kind: str) -> str:
+    """Return how a canary is called: by number, where several of a kind stand in a line."""
+    numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
+    names = (f"{place} ({kind}{number})" for number in numbers)
+    return next(name for name in names if name not in found)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:
@@ -61,8 +76,26 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
             yield number, "line", line.strip()
 
 
-def _python(name: str, text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line, kind and text of strings and names in Python source."""
+def _short_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield lines that are nothing alone, together with those that follow: tables, or a whole file.
+
+    Others may have a few brackets and words in the same order, hence the count without spaces.
+    """
+    lines = text.splitlines(keepends=True)
+    start = 0
+    for number, line in enumerate([*lines, "x" * SHORTEST_LINE]):
+        block = "".join(lines[start:number]).strip()
+        ends = len(line.strip()) >= SHORTEST_LINE
+        if (ends or len(block) >= 2 * RUN_OF_BYTES) and number > start:
+            if len("".join(block.split())) >= FEWEST_IN_SHORT_LINES:
+                yield start + 1, "lines", block
+            start = number
+        if ends:
+            start = number + 1
+
+
+def _python(name: str, text: str) -> Iterator[tuple[int, str, str | bytes]]:
+    """Yield line, kind and value of strings and names in Python source."""
     if not name.endswith(".py"):
         return
     try:
@@ -76,7 +109,13 @@ def _python(name: str, text: str) -> Iterator[tuple[int, str, str]]:
                 for part in (value, *value.splitlines()):
                     if len(part.strip().encode()) >= SHORTEST and not _MEDIA_TYPE.fullmatch(part):
                         yield node.lineno, "constant", part.strip()
-            case ast.FunctionDef(name=named) | ast.ClassDef(name=named):
+            case ast.Constant(value=bytes(value)) if len(value) >= SHORTEST:
+                yield node.lineno, "constant", value
+            case (
+                ast.FunctionDef(name=named)
+                | ast.AsyncFunctionDef(name=named)
+                | ast.ClassDef(name=named)
+            ):
                 if len(named.encode()) >= SHORTEST:
                     yield node.lineno, "name", named
 

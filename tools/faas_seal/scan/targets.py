@@ -2,115 +2,129 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from faas_seal.errors import ProgramMissing, UsageError
-from faas_seal.scan import places
-from faas_seal.scan.search import Hit, Incomplete, Search
+from faas_seal.scan import places, tars
+from faas_seal.scan.findings import Findings
+from faas_seal.scan.search import Search
+from faas_seal.scan.streams import Incomplete
 
 _PROCESS = re.compile(r"pid:(\d+)")
-_TAR_MAGIC_AT = 257
-_GZIP = b"\x1f\x8b\x08"
 
 Progress = Callable[[int], None]
 
 
-def search_target(search: Search, target: str, advance: Progress) -> set[Hit]:
-    """Search a target; `advance` is told of bytes that are done.
-
-    Raises UsageError for what is none, Incomplete for what cannot be searched to its end.
-    """
+def search_target(search: Search, target: str, advance: Progress) -> Findings:
+    """Search a target; `advance` is told of bytes that are done. Raises UsageError for none."""
+    findings = Findings()
+    path = Path(target)
     if match := _PROCESS.fullmatch(target):
-        return _process(search, int(match[1]))
+        _process(search, int(match[1]), findings)
+    elif path.is_dir():
+        _folder(search, path, findings, advance)
+    elif path.is_file():
+        _file(search, path, findings, advance)
+    elif path.exists():
+        raise UsageError(f"{target} is neither a file nor a folder")
+    else:
+        _image(search, target, findings, advance)
+    return findings
+
+
+def size_of(target: str) -> int | None:
+    """Return how many bytes there are to search, or None where only the search tells."""
     path = Path(target)
     if path.is_dir():
-        return places.in_folder(search, path, partial(_file, advance=advance))
-    if path.exists():
-        return _file(search, path, advance)
-    return _image(search, target, advance)
+        # What cannot be read here is told of when it is searched.
+        sizes = 0
+        for each in places.below(path, lambda _: None):
+            with suppress(OSError):
+                sizes += each.lstat().st_size if each.is_file() else 0
+        return sizes
+    return path.stat().st_size if path.is_file() else None
 
 
-def size_of(target: str) -> int:
-    """Return how many bytes there are to search, as far as that is known; or 0."""
-    path = Path(target)
-    if path.is_dir():
-        return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.exists() else 0
+def _process(search: Search, root: int, findings: Findings) -> None:
+    if not Path(f"/proc/{root}").exists():
+        raise UsageError(f"there is no process {root}")
+    # Of keys only those known: the zygote has warmed up with one that opens nothing.
+    search = Search(search.canaries)
+    for pid in places.processes(root):
+        if pid == os.getpid():  # it has what it looks for
+            continue
+        with findings.noting(f"the memory of {pid}"):
+            try:
+                findings.hits |= places.in_process(search, pid)
+            except PermissionError:
+                raise closed(f"pid:{root}") from None
 
 
-def _process(search: Search, pid: int) -> set[Hit]:
-    if not Path(f"/proc/{pid}").exists():
-        raise UsageError(f"there is no process {pid}")
-    try:
-        others = [each for each in places.processes(pid) if each != os.getpid()]
-        return set().union(*(places.in_process(search, each) for each in others))
-    except PermissionError:
-        raise Incomplete(
-            f"the memory of {pid} is closed to you: a function's processes are not dumpable",
-            hint=f"as root: sudo faas-seal scan pid:{pid} …",
-        ) from None
+def closed(target: str) -> Incomplete:
+    """Return what is wrong where the memory of a process may not be read."""
+    return Incomplete(
+        f"the memory of {target} is closed to you: a function's processes are not dumpable",
+        hint=f"as root: sudo faas-seal scan {target} …",
+    )
 
 
-def _file(search: Search, path: Path, advance: Progress) -> set[Hit]:
-    with path.open("rb") as file:
-        if not _is_tar(file.read(512)):
-            hits = places.in_file(search, path)
-            advance(path.stat().st_size)
-            return hits
+def _folder(search: Search, folder: Path, findings: Findings, advance: Progress) -> None:
+    for path in places.below(folder, findings.refuse):
+        with findings.noting(str(path)):
+            findings.hits |= places.in_name(search, folder, path)
+            if path.is_symlink() or not path.is_file():
+                continue
+            _file(search, path, findings, advance)
+
+
+def _file(search: Search, path: Path, findings: Findings, advance: Progress) -> None:
+    with findings.noting(str(path)), path.open("rb") as file:
+        head = file.read(tars.HEAD)
         file.seek(0)
-        return _tar(search, file, str(path), advance)
+        if tars.is_tar(head):
+            tars.in_tar(search, file, str(path), findings, advance)
+            return
+        if tars.is_compressed(head):
+            tars.in_stream(search, file, str(path), findings)
+        else:
+            findings.hits |= places.in_file(search, path)
+        advance(path.stat().st_size)
 
 
-def _image(search: Search, image: str, advance: Progress) -> set[Hit]:
+def _image(search: Search, image: str, findings: Findings, advance: Progress) -> None:
     if shutil.which("docker") is None:
         raise ProgramMissing(
             f"there is no file {image}, and no docker on PATH to ask for an image",
             hint="docker save IMAGE -o image.tar; faas-seal scan image.tar",
         )
-    with tempfile.TemporaryDirectory(prefix="faas-seal-scan-") as folder:
-        saved = Path(folder, "image.tar")
-        command = ["docker", "save", "--output", str(saved), image]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()
-            raise UsageError(f"{image} is no file and no image: {said[-1] if said else 'unknown'}")
-        with saved.open("rb") as file:
-            return _tar(search, file, image, advance)
+    known = subprocess.run(  # noqa: S603
+        ["docker", "image", "inspect", "--format", "{{.Id}}", "--", image],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if known.returncode != 0:
+        raise UsageError(f"{image} is no file and no image: {_last_line(known.stderr)}")
+    with tempfile.TemporaryFile("w+") as complaints:
+        command = ["docker", "save", "--", image]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints) as saving,  # noqa: S603
+            findings.noting(image),
+        ):
+            assert saving.stdout is not None
+            tars.in_tar(search, saving.stdout, image, findings, advance)
+        if saving.returncode != 0:
+            complaints.seek(0)
+            said = _last_line(complaints.read())
+            findings.unread.append(Incomplete(f"docker save {image} failed: {said}"))
 
 
-def _tar(search: Search, file: IO[bytes], place: str, advance: Progress) -> set[Hit]:
-    """Search names and contents in a tar, and in tars in it: an image's layers."""
-    hits: set[Hit] = set()
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                where = f"{place} > {member.name}"
-                names = f"{member.name}\0{member.linkname}".encode("utf-8", "surrogateescape")
-                hits |= search.in_bytes(names, f"the name of {where}")
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    hits |= _member(search, content.read(), where, advance)
-    except tarfile.TarError as error:
-        raise Incomplete(f"{place} cannot be read as a tar: {error}") from None
-    return hits
-
-
-def _member(search: Search, content: bytes, place: str, advance: Progress) -> set[Hit]:
-    if _is_tar(content[:512]):
-        return _tar(search, io.BytesIO(content), place, advance)
-    advance(len(content))
-    return search.in_bytes(content, place)
-
-
-def _is_tar(head: bytes) -> bool:
-    return head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar"
+def _last_line(said: str) -> str:
+    return next(reversed(said.strip().splitlines()), "docker does not say why")

@@ -1,0 +1,32 @@
+"""What came of a search: hits, and what could not be searched to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from faas_seal.scan.search import Hit
+from faas_seal.scan.streams import Incomplete
+
+
+@dataclass
+class Findings:
+    """While anything is `unread`, that there are no hits says nothing."""
+
+    hits: set[Hit] = field(default_factory=set)
+    unread: list[Incomplete] = field(default_factory=list)
+
+    @contextmanager
+    def noting(self, place: str) -> Iterator[None]:
+        """Note what cannot be read in `place`, so that the search goes on elsewhere."""
+        try:
+            yield
+        except Incomplete as error:
+            self.unread.append(error)
+        except OSError as error:
+            self.refuse(error, place)
+
+    def refuse(self, error: OSError, place: str = "") -> None:
+        where = error.filename or place
+        self.unread.append(Incomplete(f"{where} cannot be read: {error.strerror or error}"))
