@@ -43,12 +43,11 @@ def run_tests(
     Raises UsageError if there are no tests, ProgramMissing if there is no pytest.
     """
     function = stack.function(check_name(name))
-    shown = stack.folder / source_of(function)
-    source = shown.resolve()
-    read = read_source(shown)
+    source = stack.folder / source_of(function)
+    read = read_source(source)
     tests = [path for path in (*read.left_out, *read.files) if _TESTS.match_file(path)]
     if not tests:
-        raise _no_tests(shown)
+        raise _no_tests(source)
     # pytest takes tests from a disk alone, and one file cannot be two modules.
     bundle = pack({path: data for path, data in read.files.items() if path not in tests})
     program = Program(
@@ -85,7 +84,7 @@ def run_tests(
     if status == _NO_TESTS and arguments:
         raise UsageError(f"no test of {name} was chosen", hint=f"faas-seal test {name}")
     if status == _NO_TESTS:
-        raise _no_tests(shown)
+        raise _no_tests(source)
     if status == _USAGE:
         return EXIT_USAGE
     return EXIT_FAILURE if status else 0
