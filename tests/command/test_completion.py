@@ -26,7 +26,7 @@ def complete(words: str) -> list[str]:
         check=False,
     )
     assert done.stderr == ""
-    return [line.partition(",")[2] for line in done.stdout.split()]
+    return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -44,12 +44,28 @@ def test_verbs_and_options_are_completed() -> None:
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
-    "verb", ["seal", "inspect", "verify", "open", "local-run", "header", "invoke", "test", "keygen"]
+    "verb",
+    ["seal", "inspect", "verify", "open", "local-run", "header", "invoke", "test", "keygen", "up"],
 )
 def test_names_of_functions_are_completed(verb: str) -> None:
     assert complete(f"{verb} gr") == ["greet"]
 
 
-def test_a_broken_stack_file_completes_nothing_and_says_nothing(project: Path) -> None:
-    (project / "stack.yaml").write_text("{")
+def test_names_come_from_the_stack_file_that_the_line_names(project: Path) -> None:
+    (project / "stack.yaml").rename(project / "other.yaml")
+    assert complete("seal --yaml other.yaml gr") == ["greet"]
+    assert complete("seal gr") == []
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("words", ["verify sealed/gr", "seal --yaml st", "header --key-file par"])
+def test_files_are_left_to_the_shell(words: str) -> None:
+    assert complete(words) == [f"file,{words.rpartition(' ')[2]}"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"functions: []", b"[" * 100_000])
+def test_a_broken_stack_file_completes_nothing_and_says_nothing(
+    project: Path, content: bytes
+) -> None:
+    (project / "stack.yaml").write_bytes(content)
     assert complete("seal gr") == []

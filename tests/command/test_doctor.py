@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from faas_seal import keystore
+from faas_seal.keystore import Keystore
+from faas_seal.source import read_source
 from faas_seal.stackfile import LANGUAGE
+from faas_sealed.formats.bundle import pack
+from faas_sealed.formats.file import Recipient, seal
 
 from ..local.conftest import Project as LocalProject
 from .conftest import Run
-from .servers import Answer, server
+from .servers import Answer, Request, server
 
 TEMPLATE = Path(__file__).parents[2] / "template" / LANGUAGE
 NOWHERE = "http://127.0.0.1:1"
@@ -62,6 +68,53 @@ def open_key_to_others(project: Path) -> None:
     (project / ".faas-seal" / "greet.key").chmod(0o644)
 
 
+def remove_gitignore(project: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "."], check=True)
+    (project / ".faas-seal" / ".gitignore").unlink()
+
+
+def track_keys(project: Path) -> None:
+    remove_gitignore(project)
+    subprocess.run(["git", "add", ".faas-seal"], check=True)
+
+
+def let_it_expire(project: Path) -> None:
+    """Seal it as the formats can, for a moment that has passed."""
+    path = project / "sealed" / "greet" / "function.sealed"
+    read = read_source(project / "greet")
+    file = seal(
+        pack(read.files),
+        function="greet",
+        seed=keystore.author_seed(),
+        recipients=[Recipient(Keystore(project).function_key("greet"))],
+        created=1,
+        expires=2,
+    )
+    state = project / ".faas-seal" / "greet.state"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    after = hashlib.sha256(file.serialise()).hexdigest()
+    state.write_text(state.read_text().replace(before, after))
+    path.write_bytes(file.serialise())
+
+
+def refer_to_another_file(project: Path) -> None:
+    (project / "greet" / "requirements.txt").write_text("-r base.txt\n")
+
+
+def save_requirements_as_utf_16(project: Path) -> None:
+    (project / "greet" / "requirements.txt").write_text("flask\n", "utf-16")
+
+
+def make_requirements_unreadable(project: Path) -> None:
+    """Also for root, whom no mode keeps out."""
+    (project / "greet" / "requirements.txt").unlink()
+    (project / "greet" / "requirements.txt").mkdir()
+
+
+def open_config_to_others(_: Path) -> None:
+    keystore.author_key_path().parent.chmod(0o755)
+
+
 def open_keys_to_others(project: Path) -> None:
     (project / ".faas-seal").chmod(0o755)
 
@@ -82,9 +135,19 @@ def alter_template(project: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "finding"),
     [
-        (change_source, "greet: the source has changed since -> faas-seal seal greet"),
+        (
+            change_source,
+            "greet: the source has changed since, or it was sealed elsewhere -> faas-seal seal",
+        ),
         (break_source, "greet: handler.py does not compile"),
         (alter_sealed_file, "greet: the ciphertext is altered -> faas-seal seal greet"),
+        (let_it_expire, "greet: has expired -> faas-seal seal greet"),
+        (refer_to_another_file, "greet/requirements.txt has '-r base.txt'"),
+        (save_requirements_as_utf_16, "greet/requirements.txt is not UTF-8"),
+        (make_requirements_unreadable, "greet/requirements.txt: Is a directory"),
+        (remove_gitignore, "git does not ignore .faas-seal -> echo '*' > .faas-seal/.gitignore"),
+        (track_keys, "keys: git tracks .faas-seal/"),
+        (open_config_to_others, "signing key: others can look into"),
         (open_key_to_others, "-> chmod 600 .faas-seal/greet.key"),
         (open_keys_to_others, "others can look into .faas-seal -> chmod 700 .faas-seal"),
         (open_signing_key_to_others, "signing key: "),
@@ -118,11 +181,59 @@ def test_what_is_not_needed_is_no_failure(run: Run, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("project")
-def test_a_gateway_that_removes_the_key_header_is_found(run: Run) -> None:
+def test_what_goes_on_after_a_file_that_cannot_be_read(project: Path, run: Run) -> None:
     run("seal")
-    problem = json.dumps({"type": "urn:faas-seal:error:missing-key"}).encode()
-    with server(lambda _: Answer(401, {}, problem)) as gateway:
-        assert "X-Function-Key does not arrive" in findings(run, False, 1, gateway.url)
+    make_requirements_unreadable(project)
+    assert "gateway: " in findings(run, None, 1)
+
+
+@pytest.mark.usefixtures("project")
+def test_without_the_signing_key_the_author_of_the_stack_file_counts(run: Run) -> None:
+    run("seal")
+    keystore.author_key_path().unlink()
+    assert "greet: not known to be in order: there is no author's signing" in findings(run, None, 0)
+
+
+def test_without_the_signing_key_an_altered_file_is_found(project: Path, run: Run) -> None:
+    run("seal")
+    keystore.author_key_path().unlink()
+    alter_sealed_file(project)
+    assert "greet: the ciphertext is altered" in findings(run, False, 1)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("answer", "passed", "finding"),
+    [
+        (Answer(404), None, "greet: not deployed at"),
+        (Answer(200, {}, b"hello"), False, "is not sealed -> faas-seal up"),
+        (Answer(301, {"Location": "https://gateway.example/"}), None, "answers 301"),
+        (Answer(503), None, "answers 503: Service Unavailable"),
+    ],
+)
+def test_what_else_a_gateway_may_answer(
+    run: Run, answer: Answer, passed: bool | None, finding: str
+) -> None:
+    run("seal")
+    with server(lambda _: answer) as gateway:
+        assert finding in findings(run, passed, int(passed is False), f"{gateway.url}/")
+    assert [request.path for request in gateway.requests] == ["/healthz", "/function/greet"]
+
+
+def test_the_gateway_is_the_one_that_invoke_takes(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("seal")
+    monkeypatch.setenv("OPENFAAS_URL", f"{NOWHERE}/")
+    assert f"gateway: {NOWHERE} does not answer" in run("doctor").stdout
+    stack = (project / "stack.yaml").read_text()
+    (project / "stack.yaml").write_text(stack.replace("127.0.0.1:8080", "127.0.0.1:2"))
+    assert "gateway: http://127.0.0.1:2 does not answer" in run("doctor").stdout
+
+
+@pytest.mark.usefixtures("project")
+def test_a_gateway_that_is_no_address_is_refused(run: Run) -> None:
+    assert "is not an address" in run("doctor", "--gateway", "http://", status=2).stderr
 
 
 def test_a_function_that_is_served_is_asked_without_its_key(
@@ -139,4 +250,12 @@ def test_a_function_that_is_served_is_asked_without_its_key(
         said = findings(run, True, 0, f"http://127.0.0.1:{served.port}")
         assert "program: deployed at" in said
         assert "the key header arrives" in said
+
+        def without_the_key(request: Request) -> Answer:
+            answer = served.request(request.path, method=request.method)
+            return Answer(answer.status, dict(answer.headers), answer.body)
+
+        with server(without_the_key) as gateway:
+            said = findings(run, False, 1, gateway.url)
+        assert f"program: X-Function-Key does not arrive at {gateway.url}" in said
         assert "handler-error" not in served.stderr.text

@@ -5,11 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib.metadata import distribution as distribution_of
 from pathlib import Path
+
+import pytest
 
 from .conftest import start
 
-SAMPLES = Path(__file__).parents[2] / "function-samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "function-samples"
+TEMPLATE = ROOT / "template" / "python3-encrypted"
 DATA = "Path(__file__).with_name('data.txt').read_text()"
 
 
@@ -87,6 +93,92 @@ def test_a_folder_of_tests_with_a_conftest_is_taken_too(project: Path) -> None:
     )
     status, output = run_tests()
     assert status == 0, output
+
+
+def test_tests_beside_a_module_of_a_subpackage_may_import_from_it(project: Path) -> None:
+    package = project / "greet" / "prices"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "model.py").write_text("PRICE = 3\n")
+    (package / "model_test.py").write_text(
+        "from ..handler import handle\nfrom .model import PRICE\nfrom . import model\n\n\n"
+        "def test_it():\n    assert handle and PRICE == 3\n"
+        "    assert model.__file__ == '/sealed/function/prices/model.py'\n"
+    )
+    status, output = run_tests()
+    assert status == 0, output
+    assert "1 passed" in output
+
+
+def test_tests_that_a_sealignore_does_not_leave_out_are_run_too(project: Path) -> None:
+    (project / "greet" / ".sealignore").write_text("extra.py\n")
+    write(
+        project, handler_test="from .handler import handle\n\n\ndef test_it():\n    assert handle\n"
+    )
+    status, output = run_tests()
+    assert status == 0, output
+    assert "1 passed" in output
+
+
+def test_a_place_that_pytest_names_chooses_tests(project: Path) -> None:
+    write(project, handler_test="def test_one():\n    assert 0\n\n\ndef test_two(): pass\n")
+    assert "FAILED function/handler_test.py::test_one" in run_tests()[1]
+    status, output = run_tests("function/handler_test.py::test_two")
+    assert status == 0
+    assert "1 passed" in output
+
+
+def test_tests_that_cannot_be_imported_fail(project: Path) -> None:
+    write(project, handler_test="from .nowhere import word\n")
+    status, output = run_tests()
+    assert status == 1
+    assert "No module named 'function.nowhere'" in output
+
+
+def test_arguments_that_pytest_does_not_know_are_a_wrong_command_line(project: Path) -> None:
+    write(project, handler_test="def test_one(): pass\n")
+    assert run_tests("--nonsense")[0] == 2
+    status, output = run_tests("-k", "nothing")
+    assert status == 2
+    assert "no test of greet was chosen" in output
+
+
+def repack(distribution: str, folder: Path) -> None:
+    """Make a wheel of an installed distribution, so that none has to be fetched."""
+    found = distribution_of(distribution)
+    with zipfile.ZipFile(folder / f"{found.name}-{found.version}-py3-none-any.whl", "w") as wheel:
+        for path in found.files or ():
+            if ".." not in path.parts and path.suffix != ".pyc":
+                wheel.write(str(found.locate_file(path)), str(path))
+
+
+def test_a_function_with_requirements_has_pytest_beside_them(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = ["pytest", "pluggy", "iniconfig", "packaging", "pygments"]
+    needed += ["exceptiongroup", "tomli", "typing_extensions"] if sys.version_info < (3, 11) else []
+    for distribution in needed:
+        repack(distribution, tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    template = project / "template" / TEMPLATE.name
+    shutil.copytree(TEMPLATE, template)
+    (template / "requirements.txt").write_text("")
+    (project / "greet" / "requirements.txt").write_text("iniconfig\n")
+    write(
+        project,
+        handler="import importlib.util\nimport iniconfig\n\n"
+        "PYTEST = importlib.util.find_spec('pytest')\n\n\n"
+        "def handle(event, context):\n    return iniconfig.__name__\n",
+        handler_test="from .handler import PYTEST, handle\n\n\n"
+        "def test_it():\n    assert handle(0, 0) == 'iniconfig'\n    assert PYTEST is None\n",
+    )
+    status, output = run_tests()
+    assert status == 0, output
+    assert "installing pytest" in output
+    status, output = run_tests()
+    assert status == 0, output
+    assert "installing" not in output
 
 
 def test_without_tests_it_says_what_to_write(project: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import filecmp
 import platform
+import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -15,18 +17,23 @@ from pathlib import Path
 import faas_sealed
 import requests
 from faas_sealed.formats.errors import MalformedKey, MissingKey, SealError
-from faas_sealed.formats.file import SealedFile, verify
-from faas_sealed.formats.keys import FUNCTION_KEY
+from faas_sealed.formats.file import verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 
 from faas_seal import keystore
-from faas_seal.client import HEADER
+from faas_seal.client import HEADER, is_loopback, problem_in
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
-from faas_seal.remains import left_behind, warnings_for, warnings_of_project
-from faas_seal.sealing import SEALED_FILE, plan, sealed_folder
-from faas_seal.stackfile import LANGUAGE, Function, StackFile
+from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
+from faas_seal.sealing import REQUIREMENTS, SEALED_FILE, plan, sealed_folder, source_of
+from faas_seal.stackfile import LANGUAGE, Function, StackFile, gateway_address
 
 TIMEOUT_SECONDS = 3.0
+
+_OTHER_FILE = re.compile(
+    r"^[ \t]*(-[rce]|--requirement|--constraint|--editable)[ \t=]*(?!\w+(\+\w+)?://)\S+",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Check:
 def examine(path: Path, gateway: str | None) -> Iterator[Check]:
     """Yield everything that can be said of the project with this stack file."""
     yield from _programs()
-    yield from _signing_key()
+    yield from _told("signing key", _signing_key())
     try:
         stack = StackFile.load(path)
         functions = [function for function in stack.functions.values() if function.sealed_lang]
@@ -56,11 +63,20 @@ def examine(path: Path, gateway: str | None) -> Iterator[Check]:
         f"{path}: {names or f'no function with lang: {LANGUAGE}'}",
         "" if functions else "faas-seal new greet",
     )
-    yield from _project(stack)
-    yield from _template(stack)
+    yield from _told("keys", _project(stack))
+    yield from _told("template", _template(stack))
     for function in functions:
-        yield from _function(stack, function)
-    yield from _gateway(gateway or stack.gateway, functions)
+        yield from _told(function.name, _function(stack, function))
+    yield from _gateway(gateway_address(gateway, stack.gateway), functions)
+
+
+def _told(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield checks; a file that cannot be read is one more finding, and not the end."""
+    try:
+        yield from checks
+    except OSError as error:
+        name = str(error.filename)
+        yield Check(subject, False, f"{name}: {error.strerror}", f"ls -ld {shlex.quote(name)}")
 
 
 def _programs() -> Iterator[Check]:
@@ -94,6 +110,7 @@ def _signing_key() -> Iterator[Check]:
     if not path.exists():
         yield Check("signing key", None, f"none yet at {path}; seal makes it")
         return
+    yield from _open_folder("signing key", path.parent)
     try:
         keystore.author_seed()
     except SealError as error:
@@ -104,15 +121,24 @@ def _signing_key() -> Iterator[Check]:
 
 def _project(stack: StackFile) -> Iterator[Check]:
     folder = Keystore(stack.folder).folder
-    if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        yield Check("keys", False, f"others can look into {folder}", f"chmod 700 {folder}")
+    if folder.exists():
+        yield from _open_folder("keys", folder)
+        if open_to_git(stack.folder):
+            ignore = shlex.quote(str(folder / ".gitignore"))
+            yield Check("keys", False, f"git does not ignore {folder}", f"echo '*' > {ignore}")
     for path in sorted(folder.glob("*.key")):
         try:
             read_key_file(path, FUNCTION_KEY)
         except SealError as error:
             yield Check("keys", False, str(error), error.hint)
     for warning in warnings_of_project(stack):
-        yield Check("keys", False, warning, "faas-seal keygen, and deploy with the new key")
+        yield Check("keys", False, warning, "take it out, and replace the keys")
+
+
+def _open_folder(subject: str, folder: Path) -> Iterator[Check]:
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        step = f"chmod 700 {shlex.quote(str(folder))}"
+        yield Check(subject, False, f"others can look into {folder}", step)
 
 
 def _template(stack: StackFile) -> Iterator[Check]:
@@ -137,22 +163,31 @@ def _template(stack: StackFile) -> Iterator[Check]:
 
 def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     name = function.name
+    try:
+        source = stack.folder / source_of(function)
+    except SealError as error:
+        yield Check(name, False, str(error), error.hint)
+        return
     if build := left_behind(stack, name):
         yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
+    yield from _requirements(name, source / REQUIREMENTS)
     path = sealed_folder(stack.folder, name) / SEALED_FILE
     try:
-        file = _verified(path)
-        if file is None:
+        if not path.exists():
             yield Check(name, False, "not sealed yet", f"faas-seal seal {name}")
             return
-        if not _in_step(stack, name):
-            yield Check(name, False, "the source has changed since", f"faas-seal seal {name}")
-            return
+        author = keystore.known_author() or _named_author(function)
+        file = verify(path.read_bytes(), author)
+        in_step = _in_step(stack, name)
     except (MissingKey, MalformedKey) as error:
-        yield Check(name, None, f"sealed, but {error}", error.hint)
+        yield Check(name, None, f"not known to be in order: {error}", error.hint)
         return
     except SealError as error:
         yield Check(name, False, str(error), error.hint or f"faas-seal seal {name}")
+        return
+    if not in_step:
+        finding = "the source has changed since, or it was sealed elsewhere"
+        yield Check(name, False, finding, f"faas-seal seal {name}")
         return
     if file.header.expires is not None and file.header.expires <= time.time():
         yield Check(name, False, "has expired", f"faas-seal seal {name}")
@@ -162,11 +197,22 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     yield Check(name, True, f"sealed as its source is, content id {file.header.content_id}")
 
 
-def _verified(path: Path) -> SealedFile | None:
-    author = keystore.known_author()
-    if not path.exists() or author is None:
-        return None
-    return verify(path.read_bytes(), author)
+def _requirements(name: str, path: Path) -> Iterator[Check]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        yield Check(name, False, f"{path} is not UTF-8", "save it as UTF-8")
+        return
+    if found := _OTHER_FILE.search(text):
+        finding = f"{path} has {found[0].strip()!r}, a file that the image is built without"
+        yield Check(name, False, finding, f"write into {path} what that says")
+
+
+def _named_author(function: Function) -> bytes:
+    """Return the author that the stack file names, for those who have no signing key."""
+    return AUTHOR_PUBLIC.decode(function.environment.get("seal_author", ""))
 
 
 def _in_step(stack: StackFile, name: str) -> bool:
@@ -175,11 +221,8 @@ def _in_step(stack: StackFile, name: str) -> bool:
 
 
 def _gateway(url: str, functions: list[Function]) -> Iterator[Check]:
-    if not url:
-        yield Check("gateway", None, "the stack file names none")
-        return
     try:
-        requests.get(f"{url}/healthz", timeout=TIMEOUT_SECONDS)
+        _get(f"{url}/healthz")
     except requests.RequestException:
         yield Check("gateway", None, f"{url} does not answer", "faas-seal local-run")
         return
@@ -191,17 +234,32 @@ def _gateway(url: str, functions: list[Function]) -> Iterator[Check]:
 def _header_arrives(url: str, name: str) -> Check:
     """Ask with what is no key: only who has seen the header says that it is malformed."""
     try:
-        answer = requests.get(url, headers={HEADER: "no key"}, timeout=TIMEOUT_SECONDS)
-        kind = str(answer.json().get("type", "")).rpartition(":")[2]
-    except (requests.RequestException, ValueError, AttributeError):
-        return Check(name, None, f"not deployed at {url}", "faas-seal up")
-    if kind == "malformed-key":
+        answer = _get(url, {HEADER: "no key"})
+    except requests.Timeout:
+        finding = f"{url} has not answered within {TIMEOUT_SECONDS:.0f} s"
+        return Check(name, None, finding, "try again: it may be starting")
+    except requests.RequestException:
+        return Check(name, None, f"{url} does not answer", "faas-seal up")
+    problem = problem_in(answer)
+    if problem is not None and problem.error is MalformedKey:
         return Check(name, True, f"deployed at {url}, and the key header arrives")
-    if kind == "missing-key":
+    if problem is not None and problem.error is MissingKey:
         return Check(
             name,
             False,
             f"{HEADER} does not arrive at {url}",
             "something on the way removes it: look at the ingress, or call the gateway itself",
         )
-    return Check(name, None, f"{url} answers {answer.status_code} {kind}")
+    if problem is None and answer.ok and not answer.is_redirect:
+        return Check(name, False, f"what answers at {url} is not sealed", "faas-seal up")
+    if answer.status_code == 404:
+        return Check(name, None, f"not deployed at {url}", "faas-seal up")
+    said = problem.error.title if problem else answer.reason
+    return Check(name, None, f"{url} answers {answer.status_code}: {said}")
+
+
+def _get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
+    with requests.Session() as session:
+        # As in a call: no proxy for this machine's own addresses, and no redirect.
+        session.trust_env = not is_loopback(url)
+        return session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)

@@ -54,19 +54,30 @@ def source_in_git(stack: StackFile, source: str) -> bool:
     return _tracked_by_git(stack.folder, source)
 
 
+def open_to_git(project: Path) -> bool:
+    """Tell whether `git add` would take the keys: a repository, and nothing that ignores them."""
+    done = _git(project, "check-ignore", "--quiet", "--no-index", f"{FOLDER}/name.key")
+    return done is not None and done.returncode == 1
+
+
 def _overlap(path: Path, folder: Path) -> bool:
     path = path.resolve()
     return path.is_relative_to(folder) or folder.is_relative_to(path)
 
 
 def _tracked_by_git(project: Path, path: str) -> bool:
+    done = _git(project, "ls-files", "--", path)
+    return done is not None and bool(done.stdout)
+
+
+def _git(project: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    """Ask git, which need not be there."""
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "ls-files", "--", path],  # noqa: S607
+        return subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
             cwd=project,
             capture_output=True,
             check=False,
         )
     except FileNotFoundError:
-        return False
-    return bool(done.stdout)
+        return None

@@ -19,6 +19,7 @@ from faas_seal.errors import StackFileRefused, UsageError
 # faas-cli looks for them in this order.
 DEFAULT_NAMES = ("stack.yaml", "stack.yml")
 LANGUAGE = "python3-encrypted"
+DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 EXTENSION = "x-faas-seal"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
@@ -142,6 +143,20 @@ def find(option: str | None) -> Path:
         if Path(name).exists():
             return Path(name)
     return Path(DEFAULT_NAMES[0])
+
+
+def gateway_address(given: str | None, named: str = "") -> str:
+    """Return the gateway's address: the one given, or else what faas-cli would take.
+
+    `named` is the stack file's. What it names comes before $OPENFAAS_URL, unless that is
+    the default.
+    """
+    address = given or named.rstrip("/")
+    if not given and address in ("", DEFAULT_GATEWAY):
+        address = os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY
+    if "://" not in address:
+        address = f"http://{address}"
+    return address.rstrip("/")
 
 
 def check_name(name: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from faas_sealed.formats.errors import FileRefused, SealError
+from click.shell_completion import CompletionItem
+from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 from rich.console import Console
@@ -27,7 +28,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SECRET_IN_ARGUMENT = re.compile(r"fs[kati]1_[A-Za-z0-9_-]{16}")
 
 stack_option = click.option(
-    "-f", "--yaml", "stack_option", metavar="FILE", help="The stack file. [stack.yaml, stack.yml]"
+    "-f",
+    "--yaml",
+    "stack_option",
+    metavar="FILE",
+    type=click.Path(),
+    help="The stack file. [stack.yaml, stack.yml]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 author_option = click.option(
@@ -55,7 +61,9 @@ def key_options(name: str, noun: str) -> Callable[[Command], Command]:
 
         decorated: Any = wrapped
         for kind, metavar, text in reversed(options):
-            decorated = click.option(f"--{name}-{kind}", metavar=metavar, help=text)(decorated)
+            path = click.Path() if kind == "file" else None  # completed by the shell
+            option = click.option(f"--{name}-{kind}", metavar=metavar, type=path, help=text)
+            decorated = option(decorated)
         return decorated  # type: ignore[no-any-return]
 
     return decorate
@@ -65,9 +73,17 @@ def function_names(context: click.Context, _: click.Parameter, incomplete: str) 
     """Complete the name of a function of the stack file; whatever is wrong there, with none."""
     try:
         functions = StackFile.load(find(context.params.get("stack_option"))).functions
-    except SealError:
+    except Exception:  # a traceback would land in the line that someone types
         return []
     return [name for name in functions if name.startswith(incomplete)]
+
+
+def names_or_files(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of a function, or else the path of a file."""
+    names = function_names(context, parameter, incomplete)
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
 def project(stack: str | None) -> Path:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 
 import click
 
 from faas_seal.cli.common import console, json_option, say_json, stack_option
+from faas_seal.client import check_address
 from faas_seal.doctor import Check, examine
-from faas_seal.stackfile import find
+from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}
 
 
 @click.command()
-@click.option("-g", "--gateway", metavar="URL", help="[the stack file's, $OPENFAAS_URL]")
+@click.option(
+    "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
+)
 @stack_option
 @json_option
 def doctor(gateway: str | None, stack_option: str | None, as_json: bool) -> int:
@@ -30,8 +32,10 @@ def doctor(gateway: str | None, stack_option: str | None, as_json: bool) -> int:
     ✓ is in order, ✗ is not, - is not needed or not known. Ends with status 1 if anything
     is not in order.
     """
-    path = find(stack_option)
-    checks = examine(path, gateway or os.environ.get("OPENFAAS_URL"))
+    if gateway:
+        gateway = gateway_address(gateway)
+        check_address(gateway)
+    checks = examine(find(stack_option), gateway)
     if as_json:
         found = list(checks)
         say_json([asdict(check) for check in found])

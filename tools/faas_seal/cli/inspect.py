@@ -13,8 +13,8 @@ from faas_seal import keystore
 from faas_seal.cli.common import (
     console,
     describe_author,
-    function_names,
     json_option,
+    names_or_files,
     read_sealed,
     say_json,
     sealed_path,
@@ -23,7 +23,7 @@ from faas_seal.cli.common import (
 
 
 @click.command()
-@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
+@click.argument("target", metavar="NAME|FILE", shell_complete=names_or_files)
 @stack_option
 @json_option
 def inspect(target: str, stack_option: str | None, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 import sys
 import warnings
@@ -22,10 +21,8 @@ from faas_seal.cli.common import (
 from faas_seal.client import FunctionKey, KeyInClear, call, check_address, in_clear, problem_in
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource
-from faas_seal.stackfile import StackFile, check_name, find
+from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
 from faas_seal.traces import TRACE, Traces
-
-DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 
 _FUNCTION_URL = re.compile(r".*/function/([^/.]+)")
 _HINTS = {
@@ -132,19 +129,9 @@ def _address(
             raise UsageError("give either an address or --gateway")
         found = _FUNCTION_URL.match(urlsplit(target).path)
         return (found[1] if found else ""), target.rstrip("/") + below
-    base = gateway or _gateway(stack_option)
-    if "://" not in base:
-        base = f"http://{base}"
-    return check_name(target), f"{base.rstrip('/')}/function/{target}{below}"
-
-
-def _gateway(stack_option: str | None) -> str:
-    """Return the gateway that faas-cli would take."""
-    path = find(stack_option)
-    named = StackFile.load(path).gateway.rstrip("/") if path.exists() else ""
-    if named not in ("", DEFAULT_GATEWAY):
-        return named
-    return os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY
+    path_of_stack = find(stack_option)
+    named = "" if gateway or not path_of_stack.exists() else StackFile.load(path_of_stack).gateway
+    return check_name(target), f"{gateway_address(gateway, named)}/function/{target}{below}"
 
 
 def _key(key: KeySource, name: str, stack_option: str | None) -> FunctionKey:

@@ -13,8 +13,8 @@ from faas_seal.cli.common import (
     author_option,
     describe_author,
     function_key,
-    function_names,
     key_options,
+    names_or_files,
     read_author,
     read_sealed,
     say,
@@ -27,7 +27,7 @@ from faas_seal.traces import ANY_TIME
 
 
 @click.command("open")
-@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
+@click.argument("target", metavar="NAME|FILE", shell_complete=names_or_files)
 @click.option("-o", "--out", required=True, metavar="FOLDER", help="A folder that is new or empty.")
 @author_option
 @stack_option

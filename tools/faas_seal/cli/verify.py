@@ -9,8 +9,8 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 from faas_seal.cli.common import (
     author_option,
     describe_author,
-    function_names,
     json_option,
+    names_or_files,
     read_author,
     read_sealed,
     say,
@@ -24,7 +24,7 @@ from faas_seal.stackfile import StackFile, find
 
 
 @click.command()
-@click.argument("target", metavar="NAME|FILE", shell_complete=function_names)
+@click.argument("target", metavar="NAME|FILE", shell_complete=names_or_files)
 @author_option
 @stack_option
 @json_option

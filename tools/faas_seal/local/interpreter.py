@@ -54,6 +54,20 @@ def find_interpreter(
     return python
 
 
+def install_beside(program: Program, python: Path, package: str, folder: str) -> None:
+    """Install a package into a folder of a function's virtual environment.
+
+    It is not on that Python's path: what serves the function must not find it. Raises
+    CannotServe.
+    """
+    target = python.parents[1] / folder
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
+    pip += ["--disable-pip-version-check", "--upgrade", "--target", str(target), package]
+    with (program.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _run(pip, program.folder, threading.Event())
+
+
 def _make(program: Program, folder: Path, python: Path, stopping: threading.Event) -> None:
     """Install what the template's Dockerfile does, in the same order."""
     template = program.template
