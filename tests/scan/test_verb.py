@@ -35,6 +35,8 @@ from faas_sealed.formats.keys import (
 
 from ..command.conftest import Run
 from ..openfaas import programs
+from ..runtime.processes import is_zombie
+from ..support import wait_until
 
 WORD = "the answer of the model is seventeen"
 HANDLER = f'''\
@@ -177,6 +179,7 @@ def test_the_authors_key_is_found_as_bytes_too(project: Path, run: Run) -> None:
     [
         ('{\n"uk": 1.13,\n"fr": 0.97,\n"de": 1.02\n}\n', None, "greet/rates.json:1 (lines)"),
         ("async def prices_of_this_month(): ...", "prices_of_this_month", "rates.py:1 (name)"),
+        ('{"a hidden rate of x": 1}', "'a hidden rate of x'", "greet/rates.json:1 (string)"),
         ("class PricesOfThisMonth: ...", "PricesOfThisMonth", "rates.py:1 (name)"),
         ('X = b"a rate of bytes 1.13"', "a rate of bytes 1.13", "rates.py:1 (constant)"),
         (
@@ -186,12 +189,12 @@ def test_the_authors_key_is_found_as_bytes_too(project: Path, run: Run) -> None:
         ),
         ("X = '" + "rate " * 9000 + "'", "rate " * 9000, "rates.py:1 (constant)"),
     ],
-    ids=["short lines", "coroutine", "class", "bytes", "second constant", "long constant"],
+    ids=["short lines", "coroutine", "JSON", "class", "bytes", "second constant", "long constant"],
 )
 def test_what_is_looked_for_of_a_source(
     project: Path, run: Run, source: str, leak: str | None, said: str
 ) -> None:
-    name = "rates.json" if leak is None else "rates.py"
+    name = "rates.json" if "rates.json" in said else "rates.py"
     (project / "greet" / name).write_text(source)
     (project / "target" / "file").write_text(leak or source)
     assert said in run("scan", "target", status=1).stdout
@@ -202,6 +205,19 @@ def test_the_name_of_a_module_is_found_in_that_of_its_bytecode(project: Path, ru
     (project / "target" / "prices_of_this_month.cpython-312.pyc").touch()
     said = run("scan", "target", status=1).stdout
     assert "the name of prices_of_this_month.py as bytes in the name of target/" in said
+
+
+def test_a_source_without_anything_to_look_for_does_not_keep_the_others(
+    project: Path, run: Run
+) -> None:
+    (project / "tiny").mkdir()
+    (project / "tiny" / "handler.py").write_text("def handle(e, c): 1\n")
+    (project / "target" / "file").write_text(WORD)
+    said = run("scan", "target", "--source", "tiny", "--source", "greet", status=1)
+    assert "warning: tiny has nothing in it" in said.stderr
+    assert "greet/handler.py:1 (constant)" in said.stdout
+    refused = run("scan", "target", "--source", "tiny", status=2).stderr
+    assert "there is nothing to look for" in refused
 
 
 def test_another_source_can_be_named(project: Path, run: Run) -> None:
@@ -278,6 +294,7 @@ def test_a_function_key_in_memory_is_found(
 @pytest.mark.usefixtures("project")
 def test_what_is_no_target_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there is no process" in run("scan", "pid:4194305", status=2).stderr
+    assert "hint: pid:NUMBER" in run("scan", "pid:1x", status=2).stderr
     os.mkfifo("pipe")
     assert "pipe is neither a file nor a folder" in run("scan", "pipe", status=2).stderr
     monkeypatch.setenv("PATH", "/nowhere")
@@ -306,6 +323,29 @@ def test_what_a_broken_header_hides_is_found_and_the_rest_still_an_error(
 def test_what_stands_behind_the_end_of_a_tar_is_found(project: Path, run: Run) -> None:
     (project / "more.tar").write_bytes(in_tar(project, b"nothing") + WORD.encode())
     assert "more.tar > behind its last file" in run("scan", "more.tar", status=1).stdout
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("inner", [False, True], ids=["a file", "in a tar"])
+def test_a_stream_that_breaks_off_is_no_clean_one(
+    project: Path, run: Run, pack: Callable[[bytes], bytes], inner: bool
+) -> None:
+    cut = pack(secrets.token_bytes(5000))[:-100]
+    (project / "target" / "file").write_bytes(in_tar(project, cut) if inner else cut)
+    assert "is damaged or cut off" in run("scan", "target", status=1).stderr
+
+
+def test_a_folder_without_anything_is_no_clean_one(project: Path, run: Run) -> None:
+    assert "nothing in target to search" in run("scan", "target", status=1).stderr
+    assert project.is_dir()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_process_that_has_ended_is_no_clean_one(run: Run) -> None:
+    ended = subprocess.Popen(["true"])
+    wait_until(lambda: is_zombie(ended.pid), "it has ended")
+    assert f"process {ended.pid} has ended" in run("scan", f"pid:{ended.pid}", status=1).stderr
+    ended.wait()
 
 
 def bereft(*capabilities: str) -> list[str]:

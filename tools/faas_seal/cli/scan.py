@@ -10,16 +10,16 @@ from threading import Timer
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option
+from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option, warn
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.scan import proof
 from faas_seal.scan.findings import Findings
 from faas_seal.scan.keys import author_canaries, concealed, function_canaries
 from faas_seal.scan.search import Search
-from faas_seal.scan.source import canaries_of
+from faas_seal.scan.source import canaries_of, without_common
 from faas_seal.scan.targets import Progress as Advance
-from faas_seal.scan.targets import closed, search_target, size_of
+from faas_seal.scan.targets import search_target, size_of
 from faas_seal.sealing import source_of
 from faas_seal.source import read_source
 from faas_seal.stackfile import StackFile, find
@@ -62,7 +62,7 @@ def scan(
     with _progress([size_of(target) for target in targets]) as advance:
         canaries = _canaries(sources, stack_option)
         search = Search(canaries, any_key=True)
-        _prove([target for target in targets if target.startswith("pid:")])
+        _prove(processes=any(target.startswith("pid:") for target in targets))
         found = {target: search_target(search, target, advance) for target in targets}
     hits = sorted(set().union(*(each.hits for each in found.values())))
     unread = [error for each in found.values() for error in each.unread]
@@ -93,15 +93,21 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
         canaries |= function_canaries(Keystore(stack.folder))
     if not folders:
         raise UsageError("there is no source to look for", hint="name it with --source FOLDER")
+    of_sources = {
+        f"{folder}/{place}": value
+        for folder in folders
+        for place, value in canaries_of(read_source(folder).files).items()
+    }
+    of_sources = without_common(of_sources)
     for folder in folders:
-        of_source = canaries_of(read_source(folder).files)
-        if not of_source:
-            raise UsageError(f"{folder} has nothing in it that is long enough to look for")
-        canaries |= {f"{folder}/{place}": value for place, value in of_source.items()}
-    return canaries
+        if not any(place.startswith(f"{folder}/") for place in of_sources):
+            warn(f"{folder} has nothing in it that is long enough to look for")
+    if not of_sources:
+        raise UsageError("there is nothing to look for", hint="name a source: --source FOLDER")
+    return canaries | of_sources
 
 
-def _prove(processes: list[str]) -> None:
+def _prove(*, processes: bool) -> None:
     """Plant canaries of this run's own and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
     proof.prove_keys()
@@ -109,10 +115,8 @@ def _prove(processes: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:
-        try:
-            proof.prove_processes()
-        except PermissionError:
-            raise closed(processes[0]) from None
+        # Whether the target may be read is for the target to say.
+        proof.prove_processes(dumpable=True)
 
 
 @contextmanager

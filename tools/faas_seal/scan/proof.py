@@ -163,7 +163,7 @@ def prove_files(folder: Path) -> None:
 # It gets the canaries inverted, so that each lies only where it is put.
 _CARRIER = """
 import ctypes, json, mmap, os, sys, tempfile
-ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # not dumpable, as a function's processes are
+ctypes.CDLL(None).prctl(4, int(sys.argv[2]), 0, 0, 0)  # PR_SET_DUMPABLE
 canaries = {
     kind: bytes(255 - byte for byte in bytes.fromhex(text))
     for kind, text in json.loads(sys.stdin.readline()).items()
@@ -191,10 +191,11 @@ _EXPECTED = {
 }
 
 
-def prove_processes() -> None:
+def prove_processes(*, dumpable: bool = False) -> None:
     """Find canaries in each place of a process that lives, or raise Blind.
 
-    Raises PermissionError where the caller may not read the memory of other processes.
+    It is not dumpable unless said, as a function's processes are: PermissionError where
+    the caller may not read the memory of those.
     """
     canaries = {kind: f"canary-{secrets.token_hex(12)}" for kind in _EXPECTED}
     inverted = {
@@ -203,7 +204,7 @@ def prove_processes() -> None:
         if kind not in ("argument", "environment")
     }
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-c", _CARRIER, canaries["argument"]],
+        [sys.executable, "-c", _CARRIER, canaries["argument"], str(int(dumpable))],
         env=os.environ | {"CARRIER": canaries["environment"]},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

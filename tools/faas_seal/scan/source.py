@@ -24,6 +24,7 @@ FEWEST_IN_SHORT_LINES = 24
 RUN_OF_BYTES = 32
 # What others say in just the same words.
 _IMPORT = re.compile(r"\s*(from [\w.]+ )?import ")
+_QUOTED = re.compile(r'"([^"\\]+)"')
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 # The image is built from it, so that it goes along unsealed.
 _IN_CLEAR = (REQUIREMENTS,)
@@ -35,9 +36,8 @@ _NOT_COMMON = ("site-packages", "dist-packages", "test", "idlelib", "lib2to3", "
 def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
     """Return what to look for by where it stands, as in `handler.py:12 (constant)`.
 
-    Lines, and of Python also strings and names, as far as they are long enough to be
-    found; of other files a few runs of bytes. What Python, its libraries and the runtime
-    say as well is left out.
+    Lines, strings and the names that Python defines, as far as they are long enough to be
+    found; of files that are no text a few runs of bytes.
     """
     found: dict[str, str | bytes] = {}
     seen: set[str | bytes] = set()
@@ -54,13 +54,22 @@ def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
         except UnicodeDecodeError:
             found |= _runs(name, content)
             continue
-        for line, kind, value in [*_lines(text), *_short_lines(text), *_python(name, text)]:
+        strings = _python(text) if name.endswith(".py") else _quoted(text)
+        for line, kind, value in [*_lines(text), *_short_lines(text), *strings]:
             value = value[:LONGEST]
             if value not in seen:
                 seen.add(value)
                 found[_unused(found, f"{name}:{line}", kind)] = value
-    common = _common(found)
-    return {place: value for place, value in found.items() if place not in common}
+    return found
+
+
+def without_common(canaries: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    """Leave out what Python, the libraries of every function or the runtime say as well."""
+    search = Search(canaries)
+    common = set()
+    for path in _common_files():
+        common |= {hit.canary for hit in search.in_bytes(path.read_bytes(), str(path))}
+    return {place: value for place, value in canaries.items() if place not in common}
 
 
 def _unused(found: Mapping[str, str | bytes], place: str, kind: str) -> str:
@@ -94,10 +103,16 @@ def _short_lines(text: str) -> Iterator[tuple[int, str, str]]:
             start = number + 1
 
 
-def _python(name: str, text: str) -> Iterator[tuple[int, str, str | bytes]]:
-    """Yield line, kind and value of strings and names in Python source."""
-    if not name.endswith(".py"):
-        return
+def _quoted(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the strings of JSON and the like, which may be written anew in other lines."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for value in _QUOTED.findall(line):
+            if len(value.strip().encode()) >= SHORTEST and not _MEDIA_TYPE.fullmatch(value):
+                yield number, "string", value.strip()
+
+
+def _python(text: str) -> Iterator[tuple[int, str, str | bytes]]:
+    """Yield line, kind and value of strings, bytes and names in Python source."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
@@ -129,15 +144,6 @@ def _runs(name: str, content: bytes) -> dict[str, str | bytes]:
         for at, run in runs.items()
         if len(run) == RUN_OF_BYTES and len(set(run)) > RUN_OF_BYTES // 4
     }
-
-
-def _common(canaries: Mapping[str, str | bytes]) -> set[str]:
-    """Return those that Python, the libraries of every function or the runtime have, too."""
-    search = Search(canaries)
-    hits = set()
-    for path in _common_files():
-        hits |= search.in_bytes(path.read_bytes(), str(path))
-    return {hit.canary for hit in hits}
 
 
 def _common_files() -> Iterator[Path]:

@@ -17,7 +17,7 @@ from faas_seal.scan.findings import Findings
 from faas_seal.scan.search import Search
 from faas_seal.scan.streams import Incomplete
 
-_PROCESS = re.compile(r"pid:(\d+)")
+_PROCESS = re.compile(r"pid:(\d*)(.*)")
 
 Progress = Callable[[int], None]
 
@@ -27,6 +27,8 @@ def search_target(search: Search, target: str, advance: Progress) -> Findings:
     findings = Findings()
     path = Path(target)
     if match := _PROCESS.fullmatch(target):
+        if not match[1] or match[2]:
+            raise UsageError(f"{target} is no process", hint="pid:NUMBER")
         _process(search, int(match[1]), findings)
     elif path.is_dir():
         _folder(search, path, findings, advance)
@@ -64,24 +66,35 @@ def _process(search: Search, root: int, findings: Findings) -> None:
             try:
                 findings.hits |= places.in_process(search, pid)
             except PermissionError:
-                raise closed(f"pid:{root}") from None
+                raise Incomplete(
+                    f"the memory of {pid} is closed to you: functions' processes are not dumpable",
+                    hint=f"as root: sudo faas-seal scan pid:{root} …",
+                ) from None
+    if not _has_memory(root):
+        # A zombie too: of what it had nothing is left to read.
+        findings.unread.append(Incomplete(f"process {root} has ended, perhaps before the search"))
 
 
-def closed(target: str) -> Incomplete:
-    """Return what is wrong where the memory of a process may not be read."""
-    return Incomplete(
-        f"the memory of {target} is closed to you: a function's processes are not dumpable",
-        hint=f"as root: sudo faas-seal scan {target} …",
-    )
+def _has_memory(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/maps").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
 
 
 def _folder(search: Search, folder: Path, findings: Findings, advance: Progress) -> None:
+    empty = True
     for path in places.below(folder, findings.refuse):
+        empty = False
         with findings.noting(str(path)):
             findings.hits |= places.in_name(search, folder, path)
             if path.is_symlink() or not path.is_file():
                 continue
             _file(search, path, findings, advance)
+    if empty and not findings.unread:
+        findings.unread.append(Incomplete(f"there is nothing in {folder} to search"))
 
 
 def _file(search: Search, path: Path, findings: Findings, advance: Progress) -> None:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -18,10 +19,10 @@ from faas_seal.scan.streams import MAX_UNPACKED, ZSTANDARD, Incomplete
 # As much of a file as tells what it is.
 HEAD = 512
 _TAR_MAGIC_AT = 257
-_COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b\x08": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
-    b"BZh": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
-    b"\xfd7zXZ\0": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115
+_COMPRESSED: dict[re.Pattern[bytes], Callable[[IO[bytes]], IO[bytes]]] = {
+    re.compile(rb"\x1f\x8b\x08"): lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
+    re.compile(rb"BZh[1-9]1AY&SY"): lambda file: cast(IO[bytes], bz2.BZ2File(file)),
+    re.compile(rb"\xfd7zXZ\0"): lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115
 }
 _BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 # Pieces of more would be copied for each header of 512 bytes, of less be many.
@@ -61,14 +62,19 @@ def in_stream(search: Search, file: BinaryIO, place: str, findings: Findings) ->
     if is_tar(head):
         in_tar(search, file, place, findings)
         return
+    whole = True
     if (opened := _opened(head, file)) is not None:
-        in_tar(search, opened, place, findings)
-        return
+        if _begins_tar(opened):
+            in_tar(search, opened, place, findings)
+            return
+        whole = _is_whole(opened)
     file.seek(0)
     content = file.read(MAX_UNPACKED + 1)
     if len(content) > MAX_UNPACKED:
         raise Incomplete(f"{place} is longer than {MAX_UNPACKED} bytes")
     findings.hits |= search.in_bytes(content, place)
+    if not whole:
+        raise Incomplete(f"{place} is damaged or cut off: it does not unpack to its end")
     if head.startswith(ZSTANDARD):
         raise Incomplete(
             f"{place} is compressed with Zstandard, which is not known here",
@@ -131,18 +137,28 @@ def is_tar(head: bytes) -> bool:
 
 
 def is_compressed(head: bytes) -> bool:
-    return head.startswith((ZSTANDARD, *_COMPRESSED))
+    return head.startswith(ZSTANDARD) or any(magic.match(head) for magic in _COMPRESSED)
 
 
 def _opened(head: bytes, file: BinaryIO) -> IO[bytes] | None:
-    """Return the tar that a compressed file is, from its start, or None for another file."""
-    for magic, open_ in _COMPRESSED.items():
-        if head.startswith(magic):
-            opened = open_(file)
-            try:
-                if is_tar(opened.read(HEAD)):
-                    opened.seek(0)
-                    return opened
-            except _BROKEN:
-                return None
-    return None
+    """Return what a compressed file holds, or None for another file."""
+    file.seek(0)
+    return next((open_(file) for magic, open_ in _COMPRESSED.items() if magic.match(head)), None)
+
+
+def _begins_tar(file: IO[bytes]) -> bool:
+    try:
+        head = file.read(HEAD)
+        file.seek(0)
+    except _BROKEN:
+        return False
+    return is_tar(head)
+
+
+def _is_whole(file: IO[bytes]) -> bool:
+    try:
+        while file.read(2**20):
+            pass
+    except _BROKEN:
+        return False
+    return True
