@@ -59,6 +59,31 @@ def json_decode(data: bytes) -> Any:
     return value
 
 
+def json_parse(data: bytes) -> Any:
+    """Parse UTF-8 JSON in any form (RFC 8259), or raise ValueError.
+
+    Refused all the same are a byte order mark, an object that has a member twice, and
+    numbers but integers from 0 to MAX_INTEGER without a fraction or exponent.
+    """
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=_members,
+            parse_int=_integer,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON of the allowed form") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
 def _integer(digits: str) -> int:
     # Converting a million digits takes seconds where the interpreter has no limit of its own.
     if len(digits) > len(str(MAX_INTEGER)) or not 0 <= int(digits) <= MAX_INTEGER:
