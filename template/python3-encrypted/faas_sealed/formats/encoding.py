@@ -84,6 +84,30 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def read_members(value: object, names: str) -> dict[str, Any]:
+    """Return a JSON object that has exactly the members `names`, sorted, with spaces between."""
+    if not isinstance(value, dict) or sorted(value) != names.split():
+        raise ValueError(f"expected exactly the members {names}")
+    return value
+
+
+def read_fixed(value: object, length: int, name: str) -> bytes:
+    """Return the `length` bytes that the JSON string `value` is the base64 of."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is not a string")
+    data = base64_decode(value)
+    if len(data) != length:
+        raise ValueError(f"{name} is {len(data)} bytes, expected {length}")
+    return data
+
+
+def read_integer(value: object, name: str) -> int:
+    """Return a JSON number, which `json_decode` has bounded."""
+    if type(value) is not int:  # True and False are instances of int
+        raise ValueError(f"{name} is not an integer")
+    return value
+
+
 def _integer(digits: str) -> int:
     # Converting a million digits takes seconds where the interpreter has no limit of its own.
     if len(digits) > len(str(MAX_INTEGER)) or not 0 <= int(digits) <= MAX_INTEGER:

@@ -51,6 +51,7 @@ __all__ = [
     "claimed_author",
     "seal",
     "verify",
+    "verify_lines",
 ]
 
 MAGIC = b"faas-seal/v1"
@@ -184,7 +185,28 @@ def verify(data: bytes, author: bytes) -> SealedFile:
     another author or an altered header or ciphertext, MalformedFile for another form.
     """
     header_line, signature_line, ciphertext = _split(data)
-    signed = MAGIC + b"\n" + header_line + b"\n"
+    header = _verified_header(header_line, signature_line, author)
+    if header.length != len(ciphertext):
+        raise WrongSignature(
+            f"the ciphertext is altered: {len(ciphertext)} bytes, expected {header.length}"
+        )
+    if header.sha256 != hashlib.sha256(ciphertext).digest():
+        raise WrongSignature("the ciphertext is altered")
+    return SealedFile(header, data[: len(data) - len(ciphertext)], ciphertext)
+
+
+def verify_lines(data: bytes, author: bytes) -> Header:
+    """Return the header in the three lines that discovery answers, without a ciphertext.
+
+    They are `SealedFile.lines`. `author` and errors are those of `verify`.
+    """
+    header_line, signature_line, rest = _split(data)
+    if rest:
+        raise MalformedFile("there is more than the three lines of a sealed file")
+    return _verified_header(header_line, signature_line, author)
+
+
+def _verified_header(header_line: bytes, signature_line: bytes, author: bytes) -> Header:
     try:
         signature = base64_decode(signature_line.decode("ascii"))
         if len(signature) != SIGNATURE_BYTES:
@@ -192,19 +214,13 @@ def verify(data: bytes, author: bytes) -> SealedFile:
     except ValueError:
         raise MalformedFile("the signature is malformed") from None
     try:
-        VerifyKey(author).verify(signed, signature)
+        VerifyKey(author).verify(MAGIC + b"\n" + header_line + b"\n", signature)
     except BadSignatureError:
         raise WrongSignature("the file is altered, or signed by another author") from None
     header = parse_header(header_line)
     if header.author != author:
         raise WrongSignature("the header names another author than the one who signed it")
-    if header.length != len(ciphertext):
-        raise WrongSignature(
-            f"the ciphertext is altered: {len(ciphertext)} bytes, expected {header.length}"
-        )
-    if header.sha256 != hashlib.sha256(ciphertext).digest():
-        raise WrongSignature("the ciphertext is altered")
-    return SealedFile(header, signed + signature_line + b"\n", ciphertext)
+    return header
 
 
 def claimed_author(data: bytes) -> bytes:

@@ -7,15 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from faas_sealed.formats.encoding import base64_decode, base64_encode, json_decode, json_encode
+from faas_sealed.formats.encoding import (
+    base64_encode,
+    json_decode,
+    json_encode,
+    read_fixed,
+    read_integer,
+    read_members,
+)
 from faas_sealed.formats.errors import MalformedFile
+from faas_sealed.formats.hpke import OVERHEAD_BYTES
 from faas_sealed.formats.keys import HPKE_PUBLIC_KEY_BYTES
 from faas_sealed.formats.primitives import ID_BYTES, KEY_BYTES, SALT_BYTES, TAG_BYTES, context
 
 MAX_HEADER_BYTES = 2**20
 MAX_SLOTS = 256
 WRAPPED_BYTES = KEY_BYTES + TAG_BYTES
-GRANT_BYTES = 1120 + KEY_BYTES + TAG_BYTES
+GRANT_BYTES = OVERHEAD_BYTES + KEY_BYTES
 
 FUNCTION_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LIBRARY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -110,7 +118,7 @@ def parse_header(line: bytes) -> Header:
 
 
 def _parse(line: bytes) -> Header:
-    members = _members(
+    members = read_members(
         json_decode(line),
         "author commit created expires function length preload sha256 slots transport",
     )
@@ -125,44 +133,38 @@ def _parse(line: bytes) -> Header:
     transport = members["transport"]
     return Header(
         function=_text(members["function"], FUNCTION_NAME, "function"),
-        author=_fixed(members["author"], KEY_BYTES, "author"),
-        created=_integer(members["created"], "created"),
+        author=read_fixed(members["author"], KEY_BYTES, "author"),
+        created=read_integer(members["created"], "created"),
         expires=_time(members["expires"]),
         transport=None
         if transport is None
-        else _fixed(transport, HPKE_PUBLIC_KEY_BYTES, "transport"),
+        else read_fixed(transport, HPKE_PUBLIC_KEY_BYTES, "transport"),
         preload=preload,
-        commit=_fixed(members["commit"], KEY_BYTES, "commit"),
-        length=_integer(members["length"], "length"),
-        sha256=_fixed(members["sha256"], 32, "sha256"),
+        commit=read_fixed(members["commit"], KEY_BYTES, "commit"),
+        length=read_integer(members["length"], "length"),
+        sha256=read_fixed(members["sha256"], 32, "sha256"),
         slots=slots,
     )
 
 
 def _parse_slot(value: object) -> Slot:
-    members = _members(value, "expires id salt to wrapped")
+    members = read_members(value, "expires id salt to wrapped")
     to = members["to"]
     return Slot(
         id=_text(members["id"], _ID, "id"),
-        salt=_fixed(members["salt"], SALT_BYTES, "salt"),
-        wrapped=_fixed(members["wrapped"], WRAPPED_BYTES, "wrapped"),
+        salt=read_fixed(members["salt"], SALT_BYTES, "salt"),
+        wrapped=read_fixed(members["wrapped"], WRAPPED_BYTES, "wrapped"),
         expires=_time(members["expires"]),
         to=None if to is None else _parse_grant(to),
     )
 
 
 def _parse_grant(value: object) -> Grant:
-    members = _members(value, "id sealed")
+    members = read_members(value, "id sealed")
     return Grant(
         id=_text(members["id"], _ID, "id"),
-        sealed=_fixed(members["sealed"], GRANT_BYTES, "sealed"),
+        sealed=read_fixed(members["sealed"], GRANT_BYTES, "sealed"),
     )
-
-
-def _members(value: object, names: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or sorted(value) != names.split():
-        raise ValueError(f"expected exactly the members {names}")
-    return value
 
 
 def _list(value: object, name: str) -> list[Any]:
@@ -177,23 +179,8 @@ def _text(value: object, pattern: re.Pattern[str], name: str) -> str:
     return value
 
 
-def _fixed(value: object, length: int, name: str) -> bytes:
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is not a string")
-    data = base64_decode(value)
-    if len(data) != length:
-        raise ValueError(f"{name} is {len(data)} bytes, expected {length}")
-    return data
-
-
-def _integer(value: object, name: str) -> int:
-    if type(value) is not int:  # True and False are instances of int
-        raise ValueError(f"{name} is not an integer")
-    return value
-
-
 def _time(value: object) -> int | None:
-    return None if value is None else _integer(value, "expires")
+    return None if value is None else read_integer(value, "expires")
 
 
 def _increasing(names: Iterable[str], name: str) -> None:

@@ -1,4 +1,4 @@
-"""Text forms of keys and identities, and key ids."""
+"""Text forms of keys and identities, and their ids."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ TEXT_FORMS = (
 def key_id(function_key: bytes) -> str:
     """Return the id of a function key: 16 hexadecimal digits that do not reveal it."""
     return hkdf(function_key, b"key id", length=ID_BYTES).hex()
+
+
+def identity_id(public: bytes) -> str:
+    """Return the id of an identity, 16 hexadecimal digits, from its public key (1,216 bytes)."""
+    if len(public) != HPKE_PUBLIC_KEY_BYTES:
+        raise ValueError(f"public key is {len(public)} bytes, expected {HPKE_PUBLIC_KEY_BYTES}")
+    return hashlib.sha256(public).digest()[:ID_BYTES].hex()
 
 
 def author_public(seed: bytes) -> bytes:

@@ -15,6 +15,8 @@ TAG_BYTES = 16
 SALT_BYTES = 16
 ID_BYTES = 8
 
+LABEL = b"faas-seal/v1 "
+
 # An AEAD key here encrypts exactly one message, so that a fixed nonce is never
 # used twice with one key.
 NONCE = bytes(12)
@@ -32,7 +34,7 @@ def hkdf(key: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES)
     """Derive `length` bytes from a key of 32 for the purpose `info`, which gets our label."""
     if len(key) != KEY_BYTES:
         raise ValueError(f"key is {len(key)} bytes, expected {KEY_BYTES}")
-    derivation = HKDF(SHA256(), length, salt=salt or None, info=b"faas-seal/v1 " + info)
+    derivation = HKDF(SHA256(), length, salt=salt or None, info=LABEL + info)
     return derivation.derive(key)
 
 
