@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -20,7 +21,9 @@ from typing import IO, Any
 
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, SealedFile, seal
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_SEED
+from faas_sealed.formats.token import KeyToken, check_path, request_binding, seal_token
 from faas_sealed.formats.trace import open_trace
 
 INDEX = Path(__file__).parent.parent / "template" / "python3-encrypted" / "index.py"
@@ -98,13 +101,19 @@ class Function:
     """A function that is served, with all that its invoker and its operator see."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], port: int, sealed: SealedFile, function_key: bytes
+        self,
+        process: subprocess.Popen[bytes],
+        port: int,
+        sealed: SealedFile,
+        function_key: bytes,
+        folder: Path,
     ) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         self.process = process
         self.port = port
         self.sealed = sealed
+        self.folder = folder
         self.function_key = function_key
         self.key = FUNCTION_KEY.encode(function_key)
         self.stdout = Output(process.stdout)
@@ -148,6 +157,30 @@ class Function:
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
+    def token(
+        self,
+        target: str = "/",
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        session: bytes | None = None,
+        **members: Any,
+    ) -> str:
+        """Return a key token for one request; `members` take the place of what it says."""
+        path, _, query = target.partition("?")
+        digest = hashlib.sha256(b"" if session else body).digest()
+        said = {
+            "key": self.function_key,
+            "exp": int(time.time()) + 300,
+            "bind": request_binding(method, check_path(path), query.encode(), digest),
+            "session": session,
+            **members,
+        }
+        assert self.sealed.header.transport is not None
+        return seal_token(
+            KeyToken(**said), self.sealed.header.transport, self.sealed.header.context
+        )
+
     def open_trace(self, trace: str) -> str:
         """Open a sealed trace, as who holds a function key can."""
         content_key = self.sealed.content_key(self.function_key, time.time())
@@ -164,7 +197,14 @@ def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
 
 
 def seal_files(
-    files: Mapping[str, str | bytes], function_key: bytes, seed: bytes, preload: Iterable[str] = ()
+    files: Mapping[str, str | bytes],
+    function_key: bytes,
+    seed: bytes,
+    preload: Iterable[str] = (),
+    *,
+    function: str = "tested",
+    created: int = 1,
+    transport: bytes | None = None,
 ) -> SealedFile:
     """Seal files for one function key, in the name of the author with this seed."""
     contents = {
@@ -173,10 +213,11 @@ def seal_files(
     }
     return seal(
         pack(contents),
-        function="tested",
+        function=function,
         seed=seed,
         recipients=[Recipient(function_key)],
-        created=1,
+        created=created,
+        transport=transport,
         preload=preload,
     )
 
@@ -189,18 +230,24 @@ def serve(
     environ: Mapping[str, str] | None = None,
     stdin: int = subprocess.PIPE,
     prefix: Sequence[str] = (),
+    transport: Sequence[bytes] = (),
+    seed: bytes = b"",
     **settings: str | int,
 ) -> Iterator[Function]:
     """Seal `files` (names in the handler's folder) and serve them as the watchdog would.
 
     `settings` are those of the runtime, `environ` any other variables, `prefix` a command
-    that executes the one that follows it. In the end no process of the function's may
+    that executes the one that follows it, `transport` the seeds in the transport secret,
+    the first of which the sealed file names. In the end no process of the function's may
     be left.
     """
-    function_key, seed = os.urandom(32), os.urandom(32)
-    sealed = seal_files(files, function_key, seed, preload)
+    function_key, seed = os.urandom(32), seed or os.urandom(32)
+    public = PrivateKey(transport[0]).public if transport else None
+    sealed = seal_files(files, function_key, seed, preload, transport=public)
     with TemporaryDirectory() as folder:
         path = Path(folder, "function.sealed")
+        secret = Path(folder, "transport")
+        secret.write_text("".join(f"{TRANSPORT_SEED.encode(key)}\n" for key in transport))
         path.write_bytes(sealed.serialise())
         port = free_port()
         variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -208,6 +255,7 @@ def serve(
             "upstream_url": f"http://127.0.0.1:{port}",
             "seal_author": AUTHOR_PUBLIC.encode(sealed.header.author),
             "seal_file": str(path),
+            **({"seal_transport": str(secret)} if transport else {}),
             **{name: str(value) for name, value in settings.items()},
             **(environ or {}),
         }
@@ -219,7 +267,7 @@ def serve(
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        function = Function(process, port, sealed, function_key)
+        function = Function(process, port, sealed, function_key, Path(folder))
         try:
             wait_until(lambda: is_ready(function), "the function is ready")
             yield function

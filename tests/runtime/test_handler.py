@@ -9,14 +9,16 @@ import pytest
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import FunctionExpired, UnknownKey
 from faas_sealed.formats.file import Recipient, seal
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
+from faas_sealed.runtime.deployed import Deployed
+from faas_sealed.runtime.function import Function
 from faas_sealed.runtime.handler import Handler
 from faas_sealed.runtime.settings import Settings
 
 ONE, TWO, SEED = os.urandom(32), os.urandom(32), os.urandom(32)
 
 
-def handler(expires: int | None = None) -> Handler:
+def handler(expires: int | None = None, denied: frozenset[str] = frozenset()) -> Handler:
     """A function for two keys, of which the second expires at the time 100."""
     author = AUTHOR_PUBLIC.encode(author_public(SEED))
     sealed = seal(
@@ -27,7 +29,8 @@ def handler(expires: int | None = None) -> Handler:
         created=1,
         expires=expires,
     )
-    return Handler(Settings.from_environ({"seal_author": author}, Path()), sealed)
+    settings = Settings.from_environ({"seal_author": author}, Path())
+    return Handler(settings, Function.of(Deployed(sealed.serialise(), denied=denied), settings))
 
 
 def test_each_key_opens_the_same_whichever_came_before() -> None:
@@ -57,3 +60,12 @@ def test_a_function_whose_key_was_just_used_expires_all_the_same() -> None:
     function.content_key(ONE, 79)
     with pytest.raises(FunctionExpired):
         function.content_key(ONE, 80)
+
+
+def test_a_denied_key_opens_nothing_and_the_others_do() -> None:
+    function = handler(denied=frozenset({key_id(ONE)}))
+    with pytest.raises(UnknownKey):
+        function.content_key(ONE, 50)
+    assert function.content_key(TWO, 50)
+    with pytest.raises(UnknownKey):
+        function.content_key(ONE, 50)

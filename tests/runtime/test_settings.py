@@ -15,7 +15,7 @@ import pytest
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, author_public
-from faas_sealed.runtime.settings import Settings, default_workers
+from faas_sealed.runtime.settings import SECRETS, Settings, default_workers
 
 from ..support import INDEX, free_port, seal_files
 
@@ -26,7 +26,12 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 DEFAULT_FILE = Path("/function/function.sealed")
 
 GOOD = {
-    "seal_file": ("/elsewhere/file", "file", Path("/elsewhere/file")),
+    "seal_file": ("/elsewhere/file", "pushed_file", Path("/elsewhere/file")),
+    "seal_transport": ("greet-transport", "transport", SECRETS / "greet-transport"),
+    "seal_denied": ("/elsewhere/denied", "denied", Path("/elsewhere/denied")),
+    "seal_accept": ("sealed", "accept", frozenset({"sealed"})),
+    "seal_discovery": ("off", "discovery", False),
+    "seal_audit": ("on", "audit", True),
     "seal_isolation": ("warm", "isolation", "warm"),
     "seal_workers": ("3", "workers", 3),
     "seal_waiting": ("4", "waiting", 4),
@@ -44,6 +49,9 @@ GOOD = {
 BAD = {
     "seal_author": ["nonsense", "fsap1_", AUTHOR[:-1], AUTHOR + "A", AUTHOR_SEED.encode(SEED)],
     "seal_isolation": ["none", "BURST", "request burst"],
+    "seal_accept": ["token", "raw;sealed", "raw,"],
+    "seal_discovery": ["yes", "1"],
+    "seal_audit": ["true"],
     "seal_workers": ["0", "-1", "1.5", "many", "1000000", "\u0661"],
     "seal_waiting": ["0", "x"],
     "seal_readers": ["0", "x"],
@@ -114,13 +122,13 @@ def test_the_document_names_every_setting_and_no_other() -> None:
 def test_the_document_has_the_defaults() -> None:
     members = {name: member for name, (_, member, _) in GOOD.items()} | {"upstream_url": "host"}
     written = {name: default.strip("`") for name, default in table()}
-    by_words = {"seal_author", "seal_file", "seal_workers"}
+    by_words = {"seal_author", "seal_file", "seal_transport", "seal_denied", "seal_workers"}
     for name, member in members.items():
         if name not in by_words:
             assert getattr(read(**{name: written[name]}), member) == getattr(read(), member)
             assert read() == read(**{name: written[name]})
     assert written["seal_workers"] == "4 for each CPU of the container, at least 4"
-    assert written["seal_file"] == "function/function.sealed` beside `index.py"
+    assert {written[name] for name in ("seal_file", "seal_transport", "seal_denied")} == {"none"}
 
 
 def start(folder: Path, stdin: int = subprocess.DEVNULL, **environ: str) -> tuple[int, str]:

@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from faas_sealed.formats.errors import Busy, Deadline, NotReady, SealError, WorkerDied
+from faas_sealed.runtime import audit
 from faas_sealed.runtime.channel import Verb
 from faas_sealed.runtime.pool import Pool, Worker
 from faas_sealed.runtime.responses import problem_response
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import discard, reap_children, unread
 from faas_sealed.runtime.table import FREE, REPLYING
+from faas_sealed.runtime.updates import Updates
 
 # How long a peer has to close after the last reply. A plain close would reset the
 # connection while the peer still sends, and the reply would be lost.
@@ -54,8 +56,11 @@ class Connection:
 class Acceptor:
     """Serves on a listening socket until it is told to end."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, pool: Pool) -> None:
+    def __init__(
+        self, settings: Settings, listener: socket.socket, pool: Pool, updates: Updates
+    ) -> None:
         self._settings = settings
+        self._updates = updates
         self._listener = listener
         self._pool = pool
         self._epoll = select.epoll()
@@ -224,9 +229,13 @@ class Acceptor:
 
     def _refuse(self, connection: Connection, error: type[SealError]) -> None:
         """Answer a connection whose request no worker will answer any more."""
-        answer = problem_response(error, str(uuid.uuid4()))
+        call_id = str(uuid.uuid4())
         with suppress(OSError):
+            answer = problem_response(error, call_id)
             connection.socket.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        if self._settings.audit:
+            seconds = (time.monotonic_ns() - connection.readable_since) / 1e9
+            audit.refusal(self._updates.header, error, call_id, seconds)
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:
@@ -316,3 +325,5 @@ class Acceptor:
             self._refuse(self._waiting.popleft(), Busy if ready else NotReady)
         self._pool.refuse_those_without_room(now)
         self._pool.kill_overdue()
+        if (deployed := self._updates.look()) is not None:
+            self._pool.replace(deployed.to_memory())

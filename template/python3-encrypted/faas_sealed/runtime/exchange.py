@@ -10,21 +10,22 @@ import time
 import uuid
 from typing import Protocol
 
-from faas_sealed.formats.errors import Deadline, HandlerError, MalformedKey, MissingKey, SealError
-from faas_sealed.formats.keys import FUNCTION_KEY
-from faas_sealed.runtime import responses
+from faas_sealed.formats.errors import Deadline, HandlerError, SealError
+from faas_sealed.formats.keys import key_id
+from faas_sealed.runtime import audit, responses
 from faas_sealed.runtime.channel import Verb
 from faas_sealed.runtime.handler import Handler
 from faas_sealed.runtime.interpreter import trace_of
+from faas_sealed.runtime.keyless import answer_without_key
 from faas_sealed.runtime.log import Log
+from faas_sealed.runtime.presented import Presented
 from faas_sealed.runtime.request import Disconnected, Request, Wire
 from faas_sealed.runtime.responses import Response, problem_of
+from faas_sealed.runtime.sealed_bodies import SealedRequest, seal_response
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.stream import BodyStream
 from faas_sealed.runtime.table import FREE, HANDLING, REPLYING
 
-READY_PATH = "/.well-known/faas-seal/ready"
-MAX_KEY_HEADER = 4096
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
 DEADLINE_MARGIN = 0.1
@@ -61,9 +62,15 @@ class Exchange:
         self._wire.deadline = readable_since + settings.read_timeout
         margin = min(max(DEADLINE_MARGIN, settings.exec_timeout / 100), settings.exec_timeout / 2)
         self._deadline = readable_since + settings.exec_timeout - margin
+        self._started = readable_since
         self._slow = False
         self._request: Request | None = None
         self._call_id = ""
+        # For the audit: what the request presents, and what became of it.
+        self._presented: Presented | None = None
+        self._outcome = ""
+        # Once a key has opened, whatever is answered is sealed for its session.
+        self._session: bytes | None = None
         self.has_opened = False
         self.keeps_connection = False
 
@@ -76,6 +83,7 @@ class Exchange:
             # Under the deadline still: the handler's destructors run here.
             self._handler.finish()
             self._log.end_call()
+            self._presented = self._session = None
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _answer(self) -> Response:
@@ -85,23 +93,28 @@ class Exchange:
             # It goes into the log, between words that `faas-seal explain` reads.
             self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
-            return _answer_without_key(request) or self._call(request)
+            return answer_without_key(
+                request, self._settings, self._handler.sealed
+            ) or self._sealed(self._call(request))
         except SealError as error:
-            return problem_of(error, self._call_id or str(uuid.uuid4()))
+            self._call_id = self._call_id or str(uuid.uuid4())
+            self._outcome = error.reason
+            return self._sealed(problem_of(error, self._call_id))
 
     def _call(self, request: Request) -> Response:
-        sealed = self._handler.sealed
-        content_key = self._handler.content_key(_take_key(request), time.time())
+        function, now = self._handler.function, time.time()
+        self._presented = presented = function.keys.take(request, now)
+        content_key = self._handler.content_key(presented.key, now)
+        self._session = presented.session
+        self._outcome = "ok"
         self.has_opened = True
-        self._log.begin_call(content_key, sealed.header)
+        self._log.begin_call(content_key, function.sealed.header)
         program = self._handler.open(content_key)
         try:
             streams = program.streams
         except Exception as error:  # it does not compile
             return self._failed(error)
-        body = BodyStream(request.pieces())
-        if not streams:
-            body.fetch()
+        body = self._body(request, presented, streams=streams)
         if self._slow:
             self._slow = False
             self._station.ask(Verb.WHOLE)
@@ -129,7 +142,28 @@ class Exchange:
             raise body.failure
         return response
 
+    def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
+        """Return the body, all of it here unless the handler `streams` it, once the token fits."""
+        if presented.session is None:
+            body = BodyStream(request.pieces())
+            # What a token is bound to must be here to be compared.
+            whole = body.fetch() if not streams or presented.bind else b""
+            presented.check_request(request, whole)
+            return body
+        # The stream vouches for the body.
+        presented.check_request(request, b"")
+        opened = SealedRequest(request, presented.session, self._settings.max_body)
+        opened.take_head(request)
+        body = BodyStream(opened.pieces())
+        if not streams:
+            body.fetch()
+        return body
+
+    def _sealed(self, response: Response) -> Response:
+        return response if self._session is None else seal_response(response, self._session)
+
     def _failed(self, error: BaseException) -> Response:
+        self._outcome = HandlerError.reason
         trace = self._log.sealed("handler-error", trace_of(error))
         return problem_of(HandlerError, self._call_id, trace)
 
@@ -152,10 +186,27 @@ class Exchange:
                 close=close,
             )
         except responses.BodyFailed as error:
+            self._outcome = HandlerError.reason
             self._log.sealed("handler-error", trace_of(error.cause))
             self._socket.shutdown(socket.SHUT_RDWR)
         if self.keeps_connection:  # whatever becomes of this process
             self._station.mark(FREE, until)
+        if self._settings.audit and self._outcome:
+            self._audit(response.status)
+
+    def _audit(self, status: int) -> None:
+        presented = self._presented
+        self._log.audit(
+            audit.entry(
+                self._handler.sealed.header,
+                call_id=self._call_id,
+                key_id=key_id(presented.key) if presented else None,
+                key_form=presented.form if presented else None,
+                outcome=self._outcome,
+                status=status,
+                seconds=time.monotonic() - self._started,
+            )
+        )
 
     def _ask_for_time(self) -> None:
         self._slow = True
@@ -169,34 +220,3 @@ def _can_carry_another(request: Request, response: Response) -> bool:
     if isinstance(response.body, bytes):
         return request.skip_body()
     return request.body_read  # the body may be what the reply is produced from
-
-
-def _answer_without_key(request: Request) -> Response | None:
-    """Answer readiness, and the preflight of a browser (Fetch standard, CORS protocol)."""
-    if request.path == READY_PATH and request.method in ("GET", "HEAD"):
-        return Response(200, [("Content-Type", "text/plain")], b"ready\n")
-    headers = request.headers
-    wanted = headers.get("ACCESS_CONTROL_REQUEST_METHOD")
-    if request.method == "OPTIONS" and wanted and "ORIGIN" in headers:
-        allowed = headers.get("ACCESS_CONTROL_REQUEST_HEADERS", "X-Function-Key")
-        return Response(
-            204,
-            [
-                ("Access-Control-Allow-Origin", "*"),
-                ("Access-Control-Allow-Methods", wanted),
-                ("Access-Control-Allow-Headers", allowed),
-                ("Access-Control-Max-Age", "600"),
-                ("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers"),
-            ],
-        )
-    return None
-
-
-def _take_key(request: Request) -> bytes:
-    """Remove the key header from the request, and return the function key in it."""
-    text = request.headers.pop("X_FUNCTION_KEY", None)
-    if text is None:
-        raise MissingKey
-    if len(text) > MAX_KEY_HEADER or "," in text:  # a comma: two headers, joined
-        raise MalformedKey
-    return FUNCTION_KEY.decode(text)

@@ -12,7 +12,8 @@ from typing import IO, Any
 from werkzeug.exceptions import HTTPException
 
 from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.file import SealedFile, Slot
+from faas_sealed.formats.errors import UnknownKey
+from faas_sealed.formats.file import Slot
 from faas_sealed.runtime.contract import (
     Context,
     Event,
@@ -21,6 +22,7 @@ from faas_sealed.runtime.contract import (
     response_of,
     sent,
 )
+from faas_sealed.runtime.function import Function
 from faas_sealed.runtime.loader import Package, Program
 from faas_sealed.runtime.loggers import Loggers
 from faas_sealed.runtime.request import Request
@@ -36,8 +38,9 @@ class Handler:
     content key again. With isolation `warm` its executed modules stay too.
     """
 
-    def __init__(self, settings: Settings, sealed: SealedFile) -> None:
-        self.sealed = sealed
+    def __init__(self, settings: Settings, function: Function) -> None:
+        self.function = function
+        self.sealed = function.sealed
         self._settings = settings
         self._keeps = settings.isolation == "warm"
         self._last_key: tuple[bytes, Slot | None, bytes] | None = None
@@ -60,6 +63,8 @@ class Handler:
             return content_key
         slot = self.sealed.slot(function_key)
         self.sealed.check_expiry(slot, now)
+        if slot is not None and slot.id in self.function.denied:
+            raise UnknownKey
         content_key = self.sealed.unwrap(slot, function_key)
         self._last_key = digest, slot, content_key
         return content_key

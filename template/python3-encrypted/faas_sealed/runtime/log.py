@@ -90,6 +90,11 @@ class Log:
             self._write(2, level, [line.encode()])
         return trace
 
+    def audit(self, line: bytes) -> None:
+        """Write one line of the audit."""
+        with suppress(OSError):
+            self._put(2, [line])
+
     @contextmanager
     def at_level(self, name: str) -> Iterator[None]:
         """Give lines that this thread writes within the name of a level."""
@@ -107,13 +112,17 @@ class Log:
         )
 
     def _write(self, fd: int, level: str, lines: Sequence[bytes]) -> None:
-        """Write whole lines, in the form that `seal_log` asks for.
+        """Write whole lines, in the form that `seal_log` asks for."""
+        if self._form == "json":
+            lines = [self._entry(line, level) for line in lines]
+        self._put(fd, lines)
+
+    def _put(self, fd: int, lines: Sequence[bytes]) -> None:
+        """Write whole lines.
 
         The pipe is shared by all workers, and only the first 4096 bytes of a write to
         it are sure to stay together (pipe(7)), so that a lock is shared as well.
         """
-        if self._form == "json":
-            lines = [self._entry(line, level) for line in lines]
         data = memoryview(b"\n".join(lines) + b"\n")
         with self._threads:
             fcntl.lockf(self._lock, fcntl.LOCK_EX)

@@ -6,12 +6,10 @@ import os
 import resource
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
 from faas_sealed.formats.errors import SealError
-from faas_sealed.formats.file import verify
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
@@ -56,6 +54,7 @@ def _open_standard_descriptors() -> None:
 def _run_acceptor(settings: Settings) -> None:
     from faas_sealed.runtime.acceptor import Acceptor
     from faas_sealed.runtime.pool import Pool
+    from faas_sealed.runtime.updates import Updates
 
     name_process("faas-acceptor")
     forbid_dumps()
@@ -64,48 +63,24 @@ def _run_acceptor(settings: Settings) -> None:
         os.environ.pop(name, None)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    data = _read_verified(settings)
+    updates = Updates(settings)
+    deployed = updates.first()
     listener = _listen(settings)
-    Acceptor(settings, listener, Pool(settings, _in_memory(data))).run()
+    Acceptor(settings, listener, Pool(settings, deployed.to_memory()), updates).run()
 
 
-def _run_zygote(settings: Settings, control: int, table: int, sealed_file: int) -> None:
+def _run_zygote(settings: Settings, control: int, table: int, memory: int) -> None:
     from faas_sealed.runtime import zygote
     from faas_sealed.runtime.channel import Channel
+    from faas_sealed.runtime.deployed import Deployed
     from faas_sealed.runtime.table import Table
 
-    for fd in (control, table, sealed_file):
+    for fd in (control, table, memory):
         os.set_inheritable(fd, False)
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, control)
-    data = os.pread(sealed_file, os.fstat(sealed_file).st_size, 0)
-    os.close(sealed_file)
-    zygote.run(settings, Channel(end), Table(table), data)
-
-
-def _read_verified(settings: Settings) -> bytes:
-    """Return the sealed file once its signature, author and expiry hold."""
-    try:
-        data = settings.file.read_bytes()
-    except OSError as error:
-        raise SealError(
-            f"cannot read the sealed file {settings.file}: {error.strerror}; "
-            "run `faas-seal seal` and build again"
-        ) from None
-    try:
-        header = verify(data, settings.author).header
-    except SealError as error:
-        raise SealError(f"{settings.file}: {error}") from None
-    if header.expires is not None and time.time() >= header.expires:
-        raise SealError(f"{settings.file} has expired; the author must seal it again")
-    return data
-
-
-def _in_memory(data: bytes) -> int:
-    """Return a descriptor of anonymous memory that holds `data`, for the zygote to read."""
-    fd = os.memfd_create("faas-seal-file")
-    with os.fdopen(os.dup(fd), "wb") as file:
-        file.write(data)
-    return fd
+    deployed = Deployed.from_memory(memory)
+    os.close(memory)
+    zygote.run(settings, Channel(end), Table(table), deployed)
 
 
 def _listen(settings: Settings) -> socket.socket:

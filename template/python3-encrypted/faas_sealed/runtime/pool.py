@@ -44,7 +44,7 @@ class Worker:
 
     row: int
     channel: Channel
-    has_parent: bool = True  # the zygote that forked it lives
+    zygote: ZygoteProcess | None  # that has forked it, and lives
     pid: int = 0  # until it is forked
     pidfd: int = -1
     held: int = 0
@@ -53,6 +53,7 @@ class Worker:
     yielding: bool = False
     expectant: bool = False  # has yielded, and waits for SERVE or REST
     retired: bool = False
+    outdated: bool = False  # serves what is deployed no more
 
     @property
     def free(self) -> bool:
@@ -101,7 +102,8 @@ class Pool:
     instead, and asks for room when it has all of it.
     """
 
-    def __init__(self, settings: Settings, sealed_file: int) -> None:
+    def __init__(self, settings: Settings, deployed: int) -> None:
+        """Workers serve what is in the memory that the descriptor `deployed` is of."""
         self._settings = settings
         self._spares = min(SPARES[settings.isolation], settings.workers)
         self.most_workers = settings.workers + settings.readers
@@ -109,13 +111,37 @@ class Pool:
         self._free_rows = list(range(self.most_workers))
         self.workers: list[Worker] = []
         self._without_room: list[tuple[Worker, float]] = []
-        self.zygote = ZygoteProcess([self.table.fd, sealed_file])
+        self.zygote = ZygoteProcess(self.table.fd, deployed)
+        # What forks from now on, once it is ready.
+        self._next_zygote: ZygoteProcess | None = None
 
     def start(self, loop: Loop) -> None:
         """Start the zygote; from now on `loop` is told what happens."""
         self._loop = loop
         self.zygote.serve(loop, self)
         self.zygote.keep_alive()
+
+    def replace(self, deployed: int) -> None:
+        """Serve new requests from other memory, as soon as a zygote has read that."""
+        if self._next_zygote is not None:
+            self._next_zygote.close()
+        self._next_zygote = ZygoteProcess(self.table.fd, deployed)
+        self._next_zygote.serve(self._loop, self)
+        self._next_zygote.keep_alive()
+
+    def on_ready(self, zygote: ZygoteProcess) -> None:
+        """Change over to a new zygote; workers finish what they do, and go."""
+        if zygote is not self._next_zygote:
+            return
+        before, self.zygote, self._next_zygote = self.zygote, zygote, None
+        before.close()
+        self.on_lost(before)
+        for worker in self.workers:
+            worker.outdated = True
+            if worker.held:
+                worker.ask_back()
+            elif not worker.retired:
+                worker.retire()
 
     # What becomes of workers that the zygote was asked for.
 
@@ -127,11 +153,12 @@ class Pool:
     def on_unforked(self, row: int) -> None:
         self.remove(self._in_row(row))
 
-    def on_lost(self) -> None:
+    def on_lost(self, zygote: ZygoteProcess) -> None:
         for worker in self.workers.copy():
-            worker.has_parent = False
-            if not worker.pid:
-                self.remove(worker)
+            if worker.zygote is zygote:
+                worker.zygote = None
+                if not worker.pid:
+                    self.remove(worker)
 
     def _in_row(self, row: int) -> Worker:
         return next(worker for worker in self.workers if worker.row == row)
@@ -157,6 +184,8 @@ class Pool:
         worker.yielding = False
         # It is about to end.
         worker.retired |= self._settings.isolation == "request"
+        if worker.outdated and not worker.retired:
+            worker.retire()
 
     def ask_back(self) -> None:
         """Ask for the connection of every worker that keeps one in case more comes."""
@@ -181,6 +210,8 @@ class Pool:
         Where that cannot be, ask for the connections that are kept in case more comes.
         """
         self.zygote.keep_alive()
+        if self._next_zygote is not None:
+            self._next_zygote.keep_alive()
         if self.zygote.forks:
             wanted = self._spares + waiting - self._count_fresh()
             for _ in range(min(wanted, self._room(), len(self._free_rows))):
@@ -190,7 +221,7 @@ class Pool:
 
     def _fork(self) -> None:
         ours, theirs = Channel.pair()
-        worker = Worker(self._free_rows.pop(), ours)
+        worker = Worker(self._free_rows.pop(), ours, self.zygote)
         self.table.write(worker.row, FREE, 0, 0)
         self.workers.append(worker)
         self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
@@ -202,15 +233,16 @@ class Pool:
 
         Until it is reaped its process id cannot be given to another.
         """
-        if worker.has_parent:
+        if worker.zygote is not None:
             kill_group(worker.pid)
-            self.zygote.reap(worker.pid)
+            worker.zygote.reap(worker.pid)
         self.remove(worker)
         self.kill_orphans()
 
     def kill_orphans(self) -> None:
         """Kill what ended workers have left beyond their process groups; it is ours now."""
-        kill_children(but={self.zygote.pid, *(worker.pid for worker in self.workers)})
+        zygotes = {self.zygote.pid, self._next_zygote.pid if self._next_zygote else 0}
+        kill_children(but=zygotes | {worker.pid for worker in self.workers})
 
     def remove(self, worker: Worker) -> None:
         self.workers.remove(worker)
@@ -282,6 +314,8 @@ class Pool:
         for worker in self.workers:
             worker.channel.close()
         self.zygote.close()
+        if self._next_zygote is not None:
+            self._next_zygote.close()
         give_up_at = time.monotonic() + END_SECONDS
         while reap_children() and time.monotonic() < give_up_at + END_SECONDS:
             if time.monotonic() >= give_up_at:

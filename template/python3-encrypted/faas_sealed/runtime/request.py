@@ -120,12 +120,13 @@ class Request:
     """The head of a request, and its body still on the wire.
 
     `headers` maps upper-case names with underscores to values, as WSGI has them;
-    repeated headers are joined with a comma. `path` and `query` are latin-1 text.
+    repeated headers are joined with a comma. `path`, percent-decoded, and `query` are
+    latin-1 text. `max_body` bounds the body, in bytes.
     """
 
     def __init__(self, wire: Wire, max_body: int) -> None:
         self._wire = wire
-        self._max_body = max_body
+        self.max_body = max_body
         head = _read_head(wire)
         parser = HTTPRequestParser(_ADJUSTMENTS)
         try:
@@ -169,7 +170,7 @@ class Request:
         decoder = self._decoder
         if decoder is None:
             return
-        if self._length > self._max_body:
+        if self._length > self.max_body:
             raise BodyTooLarge
         self._begun = True
         if self._expects_continue and not unread(self._wire.socket):
@@ -185,7 +186,7 @@ class Request:
             if isinstance(decoder, ChunkedReceiver):
                 if len(decoder.control_line) > MAX_CHUNK_LINE or len(decoder.trailer) > MAX_HEAD:
                     raise MalformedBody
-                if decoded.total + decoder.chunk_remainder > self._max_body:
+                if decoded.total + decoder.chunk_remainder > self.max_body:
                     raise BodyTooLarge
             yield from decoded.take()
 

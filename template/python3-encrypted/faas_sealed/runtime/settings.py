@@ -14,6 +14,9 @@ from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 
 ISOLATIONS = ("request", "burst", "warm")
+KEY_FORMS = ("raw", "sealed")
+# Where OpenFaaS mounts secrets.
+SECRETS = Path("/var/openfaas/secrets")
 
 # What poll(2) can wait, in milliseconds, is a little more.
 LONGEST_SECONDS = 500 * 3600.0
@@ -35,6 +38,12 @@ class Settings:
 
     author: bytes
     file: Path
+    pushed_file: Path | None
+    transport: Path | None
+    denied: Path | None
+    accept: frozenset[str]
+    discovery: bool
+    audit: bool
     host: str
     port: int
     isolation: str
@@ -64,7 +73,13 @@ class Settings:
         host, port = read("upstream_url", "http://127.0.0.1:5000", _address)
         return cls(
             author=_author(environ.get("seal_author")),
-            file=Path(environ.get("seal_file") or default_file),
+            file=default_file,
+            pushed_file=_secret(environ.get("seal_file")),
+            transport=_secret(environ.get("seal_transport")),
+            denied=_secret(environ.get("seal_denied")),
+            accept=read("seal_accept", "raw,sealed", _key_forms),
+            discovery=read("seal_discovery", "on", _choice("on", "off")) == "on",
+            audit=read("seal_audit", "off", _choice("on", "off")) == "on",
             host=host,
             port=port,
             isolation=read("seal_isolation", "burst", _choice(*ISOLATIONS)),
@@ -139,6 +154,18 @@ def _author(text: str | None) -> bytes:
         return AUTHOR_PUBLIC.decode(text)
     except SealError as error:
         raise SealError(f"seal_author: {error}") from None
+
+
+def _secret(text: str | None) -> Path | None:
+    """Return where a secret lies that is given by its name; a path stays what it is."""
+    return SECRETS / text if text else None
+
+
+def _key_forms(text: str) -> frozenset[str]:
+    forms = frozenset(form.strip() for form in text.split(","))
+    if not forms <= frozenset(KEY_FORMS):
+        raise ValueError("expected raw, sealed or raw,sealed")
+    return forms
 
 
 def _count(text: str) -> int:

@@ -45,11 +45,12 @@ class BodyStream(io.RawIOBase):
     def readall(self) -> bytes:
         return b"".join(self)
 
-    def fetch(self) -> None:
-        """Wait until the whole body is here; it can be read as before."""
+    def fetch(self) -> bytes:
+        """Wait until the whole body is here, and return it; it can be read as before."""
         whole = self.readall()
         self._rest = memoryview(whole)
         self.length = len(whole)
+        return whole
 
     def _next(self) -> memoryview:
         if self.failure is not None:

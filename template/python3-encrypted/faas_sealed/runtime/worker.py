@@ -11,9 +11,9 @@ import socket
 import time
 
 from faas_sealed.formats.errors import Busy
-from faas_sealed.formats.file import SealedFile
 from faas_sealed.runtime.channel import Channel, Verb
 from faas_sealed.runtime.exchange import Exchange
+from faas_sealed.runtime.function import Function
 from faas_sealed.runtime.handler import Handler
 from faas_sealed.runtime.log import Log
 from faas_sealed.runtime.request import settles_whole
@@ -28,7 +28,7 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        sealed: SealedFile,
+        function: Function,
         log: Log,
         table: Table,
         row: int,
@@ -39,7 +39,7 @@ class Worker:
         self._row = row
         self._channel = channel
         self._log = log
-        self._handler = Handler(settings, sealed)
+        self._handler = Handler(settings, function)
         self._socket: socket.socket | None = None
         self._number = 0
         self._readable_since = 0.0

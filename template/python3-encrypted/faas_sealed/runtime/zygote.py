@@ -20,13 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from faas_sealed.formats.bundle import pack
-from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
+from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.runtime import loader
 from faas_sealed.runtime.channel import Channel, Verb
+from faas_sealed.runtime.deployed import Deployed
 from faas_sealed.runtime.exchange import Exchange
+from faas_sealed.runtime.function import Function
 from faas_sealed.runtime.handler import Handler, flask_app
 from faas_sealed.runtime.log import Log, say
+from faas_sealed.runtime.presented import KeyHeader
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.runtime.table import Table
@@ -42,15 +45,15 @@ def handle(event, context):
 """
 
 
-def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) -> None:
+def run(settings: Settings, control: Channel, table: Table, deployed: Deployed) -> None:
     """Fork a worker for each FORK on `control`, until the acceptor closes it."""
     forbid_dumps()
     name_process("faas-zygote")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    sealed = verify(sealed_file, settings.author)
+    function = Function.of(deployed, settings)
     loader.serve_files_from_memory()
-    _preload(sealed.header.preload)
+    _preload(function.sealed.header.preload)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whatever a library has made of it
     for _ in range(WARM_UPS):
         _warm_up(settings)
@@ -63,14 +66,14 @@ def run(settings: Settings, control: Channel, table: Table, sealed_file: bytes) 
         while message := control.receive():
             verb, row, pid, descriptors = message
             if verb is Verb.FORK:
-                _fork(settings, sealed, log, control, table, row, descriptors[0])
+                _fork(settings, function, log, control, table, row, descriptors[0])
             else:
                 os.waitpid(pid, 0)
 
 
 def _fork(
     settings: Settings,
-    sealed: SealedFile,
+    function: Function,
     log: Log,
     control: Channel,
     table: Table,
@@ -84,7 +87,7 @@ def _fork(
         os.close(descriptor)
         return
     if pid == 0:
-        _become_worker(settings, sealed, log, control, table, row, descriptor)
+        _become_worker(settings, function, log, control, table, row, descriptor)
     os.close(descriptor)
     pidfd = os.pidfd_open(pid)
     control.send(Verb.FORKED, row, pid, [pidfd])
@@ -93,7 +96,7 @@ def _fork(
 
 def _become_worker(
     settings: Settings,
-    sealed: SealedFile,
+    function: Function,
     log: Log,
     control: Channel,
     table: Table,
@@ -109,7 +112,7 @@ def _become_worker(
         control.close()
         _reseed()
         channel = Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, descriptor))
-        Worker(settings, sealed, log, table, row, channel).run()
+        Worker(settings, function, log, table, row, channel).run()
         status = 0
     except ConnectionError:  # the acceptor has gone
         pass
@@ -174,8 +177,9 @@ def _warm_up(settings: Settings) -> None:
         created=0,
     )
     # Warm, the dummy would stay loaded here, and answer in every worker.
-    settings = replace(settings, isolation="request")
-    handler = Handler(settings, sealed)
+    settings = replace(settings, isolation="request", audit=False)
+    function = Function(sealed, KeyHeader([], ["raw"], sealed.header.context))
+    handler = Handler(settings, function)
     ours, theirs = socket.socketpair()
     request = (
         "POST / HTTP/1.1\r\nHost: warm-up\r\nTransfer-Encoding: chunked\r\n"

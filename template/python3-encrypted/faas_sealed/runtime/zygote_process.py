@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from select import EPOLLIN
 from typing import Protocol
@@ -31,23 +31,26 @@ class Loop(Protocol):
 class Owner(Protocol):
     """The pool, as far as it is told what becomes of the workers that it asks for."""
 
+    def on_ready(self, zygote: ZygoteProcess) -> None: ...
+
     def on_forked(self, row: int, pid: int, pidfd: int) -> None: ...
 
     def on_unforked(self, row: int) -> None: ...
 
-    def on_lost(self) -> None: ...
+    def on_lost(self, zygote: ZygoteProcess) -> None: ...
 
 
 class ZygoteProcess:
     """Starts the zygote, again and again if need be, and asks it for workers.
 
-    `inherited` are the descriptors that it gets beside its channel.
+    It inherits the descriptors of the table and of the memory with what is deployed.
     """
 
-    def __init__(self, inherited: Sequence[int]) -> None:
+    def __init__(self, table: int, deployed: int) -> None:
         self.pid = 0
         self.ready = False
-        self._inherited = inherited
+        self._table = table
+        self._deployed = deployed
         self._channel: Channel | None = None
         self._since = 0.0
         self._back_off = BACK_OFF_SECONDS[0]
@@ -86,9 +89,14 @@ class ZygoteProcess:
                 self._channel.send(Verb.REAP, value=pid)
 
     def close(self) -> None:
-        """Let it end."""
+        """Let it end, and do not start it again. Its workers live on."""
+        self.ready = False
+        self._pause_until = math.inf
         if self._channel is not None:
+            self._loop.unwatch(self._channel.fileno())
             self._channel.close()
+            self._channel = None
+        os.close(self._deployed)
 
     def _pausing(self) -> bool:
         return time.monotonic() < self._pause_until
@@ -108,7 +116,7 @@ class ZygoteProcess:
         self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._take_messages(ours))
 
     def _spawn(self, channel: Channel) -> None:
-        inherited = (channel.fileno(), *self._inherited)
+        inherited = (channel.fileno(), self._table, self._deployed)
         for fd in inherited:
             os.set_inheritable(fd, True)
         try:
@@ -136,6 +144,7 @@ class ZygoteProcess:
             verb, row, pid, descriptors = message
             if verb is Verb.READY:
                 self.ready = True
+                self._owner.on_ready(self)
             elif verb is Verb.FORKED:
                 self._owner.on_forked(row, pid, descriptors[0])
             else:
@@ -147,7 +156,7 @@ class ZygoteProcess:
         channel.close()
         self._channel = None
         self.ready = False
-        self._owner.on_lost()
+        self._owner.on_lost(self)
         self._start_later("the zygote has ended")
 
     def _start_later(self, reason: str) -> None:
