@@ -231,6 +231,23 @@ def test_the_vectors_have_the_published_examples() -> None:
     )
 
 
+def test_the_protocols_worked_example_is_the_vector() -> None:
+    vector = Vector(FOLDER / "token" / "bound.txt")
+    transport = parse_key("fst1_", vector.text("transport"))
+    info = b"faas-seal/v1 token\0" + context("greet", forge.public())
+    sealed = base64_decode(vector.text("token").removeprefix("fsx1_")) or b""
+    members = hpke.open_sealed(transport, sealed, info) or b""
+    protocol = (FOLDER.parent.parent / "docs" / "protocol.md").read_text("utf-8")
+    for line in (
+        f"POST /function/greet{vector.text('path')}?{vector.text('query')}",
+        f"with the body {vector.text('body')}\n",
+        f"path      {vector.text('decoded-path')}\n",
+        f"binding   {vector['binding'].hex()}\n",
+        f"JSON      {members.decode()}\n",
+    ):
+        assert line in protocol
+
+
 def test_the_suites_agree_with_published_examples() -> None:
     # RFC 5869, appendix A.1.
     info, salt = bytes(range(0xF0, 0xFA)), bytes(range(13))
