@@ -1,4 +1,4 @@
-"""Sealed files and zips made by hand, so that they can break any one rule.
+"""Sealed files, key tokens and zips made by hand, so that they can break any one rule.
 
 Built on the second implementation, so that nothing here follows `faas_sealed`.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from .second import hpke
 from .second.suite import aead_seal, context, hkdf
 from .second.text import base64_encode
 
@@ -22,6 +23,8 @@ SEED = bytes(range(32))
 CONTENT_KEY = bytes(range(32, 64))
 FUNCTION_KEY = bytes(range(64, 96))
 SALT = bytes(range(16))
+TRANSPORT_SEED = bytes(range(96, 128))
+IDENTITY_SEED = bytes(range(128, 160))
 
 
 def public(seed: bytes = SEED) -> bytes:
@@ -76,6 +79,29 @@ class Draft:
 
     def file(self) -> bytes:
         return sign(self.line(), self.ciphertext, self.seed)
+
+
+def grant(key: bytes = FUNCTION_KEY, seed: bytes = IDENTITY_SEED, info: bytes = b"") -> Any:
+    """Return the `to` of a slot."""
+    info = info or b"faas-seal/v1 grant\0" + context("greet", public())
+    identity = hpke.public(seed)
+    return {
+        "id": hashlib.sha256(identity).digest()[:8].hex(),
+        "sealed": base64_encode(hpke.seal(identity, key, info)),
+    }
+
+
+def token_line(**changes: Any) -> bytes:
+    """Return the JSON of a key token, valid but for what `changes` replaces."""
+    members = {"bind": None, "exp": 1_800_000_000, "key": base64_encode(FUNCTION_KEY)}
+    members |= {"session": None} | changes
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+
+
+def token_text(line: bytes, seed: bytes = TRANSPORT_SEED, info: bytes = b"") -> str:
+    """Seal any bytes as a key token."""
+    info = info or b"faas-seal/v1 token\0" + context("greet", public())
+    return "fsx1_" + base64_encode(hpke.seal(hpke.public(seed), line, info))
 
 
 def sign(header: bytes, ciphertext: bytes, seed: bytes = SEED) -> bytes:

@@ -22,6 +22,7 @@ from faas_sealed.formats.file import (
     claimed_author,
     seal,
     verify,
+    verify_lines,
 )
 from faas_sealed.formats.header import GRANT_BYTES, parse_header, serialise_header
 from faas_sealed.formats.keys import HPKE_PUBLIC_KEY_BYTES
@@ -29,7 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from . import forge
-from .second.file import open_file, read_file
+from .second.file import open_file, read_file, read_lines
 from .second.suite import Refused
 
 SEED, AUTHOR = forge.SEED, forge.public()
@@ -155,6 +156,38 @@ def test_the_signature_is_judged_before_the_header_is_read() -> None:
         verify(file, AUTHOR)
     with pytest.raises(MalformedFile, match="header"):
         verify(file, forge.public(bytes(32)))
+
+
+# What discovery answers.
+
+
+@given(arguments)
+def test_the_first_three_lines_alone_give_the_header(arguments: dict[str, Any]) -> None:
+    file = seal(**arguments)
+    assert file.lines == b"".join(file.serialise().splitlines(keepends=True)[:3])
+    assert verify_lines(file.lines, file.header.author) == file.header
+    assert read_lines(file.lines, file.header.author)["created"] == arguments["created"]
+
+
+@given(st.binary(min_size=1))
+def test_nothing_may_follow_the_three_lines(more: bytes) -> None:
+    file = sealed()
+    for data in (file.lines + more, file.serialise()):
+        with pytest.raises(MalformedFile):
+            verify_lines(data, AUTHOR)
+
+
+def test_no_byte_of_the_three_lines_can_be_another_or_missing() -> None:
+    lines = sealed().lines
+    for at in range(len(lines)):
+        for other in (lines[:at], lines[:at] + bytes([lines[at] ^ 1]) + lines[at + 1 :]):
+            with pytest.raises((MalformedFile, WrongSignature)):
+                verify_lines(other, AUTHOR)
+
+
+def test_the_three_lines_of_another_author_are_refused() -> None:
+    with pytest.raises(WrongSignature):
+        verify_lines(sealed().lines, forge.public(bytes(32)))
 
 
 # Headers that the author did sign, right or wrong. Both implementations must agree.

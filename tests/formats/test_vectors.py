@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.errors import SealError
-from faas_sealed.formats.file import verify
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TEXT_FORMS, author_public, key_id
+from faas_sealed.formats.errors import SealError, UnknownKey
+from faas_sealed.formats.file import Header, verify
+from faas_sealed.formats.grant import open_grant
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    FUNCTION_KEY,
+    IDENTITY_PUBLIC,
+    IDENTITY_SEED,
+    TEXT_FORMS,
+    TRANSPORT_PUBLIC,
+    TRANSPORT_SEED,
+    author_public,
+    identity_id,
+    key_id,
+)
 from faas_sealed.formats.primitives import aead_seal, context
 from faas_sealed.formats.trace import open_trace, trace_content_id
 
 from . import forge
+from .second import hpke
 from .second.bundle import read_bundle
-from .second.file import open_file
-from .second.suite import Refused, hkdf, hpke_open, hpke_public, rfc5869
+from .second.file import granted_key, open_file, read_file
+from .second.suite import Refused, hkdf, rfc5869
 from .second.suite import aead_seal as second_aead_seal
 from .second.text import base64_decode, key_text, parse_key, read_trace
+from .token_vectors import (
+    first_hpke,
+    first_lines,
+    first_token,
+    second_hpke,
+    second_lines,
+    second_token,
+)
+from .vector import Implementation, Results, Vector
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 OUTCOMES = {
@@ -35,54 +56,11 @@ OUTCOMES = {
     },
     "bundle": {"ok", "malformed-bundle"},
     "trace": {"ok", "malformed-trace"},
+    "token": {"ok", "malformed-key", "expired-token", "token-mismatch"},
+    "discovery": {"ok", "malformed-file", "wrong-signature"},
+    "hpke": {"ok"},
 }
 PUBLIC_PREFIX = {"fsa1_": "fsap1_", "fst1_": "fstp1_", "fsi1_": "fsip1_"}
-
-
-class Vector:
-    """One file of tests/vectors: its values by name, and its pairs of name and content."""
-
-    def __init__(self, path: Path) -> None:
-        self.values: dict[str, bytes] = {}
-        self.files: dict[str, bytes] = {}
-        name = ""
-        for line in path.read_text("utf-8").split("\n"):
-            if line.startswith("#") or not line:
-                continue
-            field, _, text = line.partition(":")
-            field, _, encoding = field.partition(".")
-            value = _decode(text.removeprefix(" "), encoding)
-            if field == "name":
-                name = value.decode()
-            elif field == "content":
-                self.files[name] = value
-            else:
-                assert field not in self.values, f"{field} twice"
-                self.values[field] = value
-
-    def __getitem__(self, name: str) -> bytes:
-        return self.values[name]
-
-    def text(self, name: str) -> str:
-        return self.values[name].decode()
-
-    @property
-    def results(self) -> dict[str, bytes]:
-        """What the vector says after `expect`."""
-        names = list(self.values)
-        return {name: self.values[name] for name in names[names.index("expect") + 1 :]}
-
-
-def _decode(text: str, encoding: str) -> bytes:
-    if not encoding:
-        return text.encode()
-    data = base64_decode(text)
-    assert data is not None, "not base64"
-    return zlib.decompress(data) if encoding == "zlib" else data
-
-
-Results = dict[str, bytes]
-Implementation = Callable[[Vector], tuple[Results, dict[str, bytes]]]
 
 
 def first_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
@@ -94,6 +72,11 @@ def first_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
         results["key-id"] = key_id(key).encode()
     if form.prefix == "fsa1_":
         results["public"] = AUTHOR_PUBLIC.encode(author_public(key)).encode()
+    if form is TRANSPORT_SEED:
+        results["public"] = TRANSPORT_PUBLIC.encode(PrivateKey(key).public).encode()
+    if form is IDENTITY_SEED:
+        results["public"] = IDENTITY_PUBLIC.encode(PrivateKey(key).public).encode()
+        results["identity-id"] = identity_id(PrivateKey(key).public).encode()
     return results, {}
 
 
@@ -104,7 +87,7 @@ def second_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     if prefix == "fsk1_":
         results["key-id"] = hkdf(key, "key id", length=8).hex().encode()
     if prefix in PUBLIC_PREFIX:
-        public = forge.public(key) if prefix == "fsa1_" else hpke_public(key)
+        public = forge.public(key) if prefix == "fsa1_" else hpke.public(key)
         results["public"] = key_text(PUBLIC_PREFIX[prefix], public).encode()
         if prefix == "fsi1_":
             results["identity-id"] = hashlib.sha256(public).digest()[:8].hex().encode()
@@ -113,7 +96,10 @@ def second_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
 
 def first_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     file = verify(vector["file"], AUTHOR_PUBLIC.decode(vector.text("author")))
-    key = FUNCTION_KEY.decode(vector.text("key"))
+    if "identity" in vector.values:
+        key = first_granted(file.header, IDENTITY_SEED.decode(vector.text("identity")))
+    else:
+        key = FUNCTION_KEY.decode(vector.text("key"))
     content_key = file.content_key(key, int(vector["now"]))
     files = unpack(file.bundle(content_key))
     assert file.serialise() == vector["file"]
@@ -124,12 +110,27 @@ def first_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
         "content-key": content_key,
         "key-id": key_id(key).encode(),
     }
+    if "identity" in vector.values:
+        results["key"] = FUNCTION_KEY.encode(key).encode()
     return results, files
+
+
+def first_granted(header: Header, seed: bytes) -> bytes:
+    identity = PrivateKey(seed)
+    grants = [slot.to for slot in header.slots if slot.to]
+    own = [grant for grant in grants if grant.id == identity_id(identity.public)]
+    if not own:
+        raise UnknownKey
+    return open_grant(own[0], identity, header.context)
 
 
 def second_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     author = parse_key("fsap1_", vector.text("author"))
-    key = parse_key("fsk1_", vector.text("key"))
+    if "identity" in vector.values:
+        header, _ = read_file(vector["file"], author)
+        key = granted_key(header, parse_key("fsi1_", vector.text("identity")))
+    else:
+        key = parse_key("fsk1_", vector.text("key"))
     opened = open_file(vector["file"], author, key, int(vector["now"]))
     header = opened.header
     results = {
@@ -145,12 +146,7 @@ def second_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
         transport = base64_decode(header["transport"]) or b""
         results["transport"] = key_text("fstp1_", transport).encode()
     if "identity" in vector.values:
-        identity = parse_key("fsi1_", vector.text("identity"))
-        [to] = [slot["to"] for slot in header["slots"] if slot["id"] == opened.key_id]
-        assert to["id"] == hashlib.sha256(hpke_public(identity)).digest()[:8].hex()
-        info = b"faas-seal/v1 grant\0" + header["function"].encode() + b"\0" + author
-        assert hpke_open(identity, base64_decode(to["sealed"]) or b"", info) == key
-        results["identity"] = vector["identity"]
+        results["key"] = key_text("fsk1_", key).encode()
     return results, read_bundle(opened.bundle)
 
 
@@ -183,6 +179,9 @@ IMPLEMENTATIONS: dict[str, tuple[Implementation, Implementation]] = {
     "file": (first_file, second_file),
     "bundle": (first_bundle, second_bundle),
     "trace": (first_trace, second_trace),
+    "token": (first_token, second_token),
+    "discovery": (first_lines, second_lines),
+    "hpke": (first_hpke, second_hpke),
 }
 PATHS = sorted(FOLDER.glob("*/*.txt"))
 
@@ -230,6 +229,23 @@ def test_the_vectors_have_the_published_examples() -> None:
     assert parse_key("fstp1_", transport.text("public")).startswith(
         bytes.fromhex("e2236b35a8c24b39b10aa1323a96a919a2ced88400633a7b07131713fc14b2b5")
     )
+
+
+def test_the_protocols_worked_example_is_the_vector() -> None:
+    vector = Vector(FOLDER / "token" / "bound.txt")
+    transport = parse_key("fst1_", vector.text("transport"))
+    info = b"faas-seal/v1 token\0" + context("greet", forge.public())
+    sealed = base64_decode(vector.text("token").removeprefix("fsx1_")) or b""
+    members = hpke.open_sealed(transport, sealed, info) or b""
+    protocol = (FOLDER.parent.parent / "docs" / "protocol.md").read_text("utf-8")
+    for line in (
+        f"POST /function/greet{vector.text('path')}?{vector.text('query')}",
+        f"with the body {vector.text('body')}\n",
+        f"path      {vector.text('decoded-path')}\n",
+        f"binding   {vector['binding'].hex()}\n",
+        f"JSON      {members.decode()}\n",
+    ):
+        assert line in protocol
 
 
 def test_the_suites_agree_with_published_examples() -> None:

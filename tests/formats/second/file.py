@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from . import hpke
 from .header import HEADER, read_json
 from .suite import Refused, aead_open, context, hkdf
 from .text import base64_decode
@@ -28,6 +29,14 @@ class Opened:
 
 def read_file(data: bytes, author: bytes) -> tuple[dict[str, Any], bytes]:
     """Return the header of a sealed file and its ciphertext."""
+    header, ciphertext = _read_header(data, author)
+    digest = base64_decode(header["sha256"])
+    if header["length"] != len(ciphertext) or digest != hashlib.sha256(ciphertext).digest():
+        raise Refused("wrong-signature")
+    return header, ciphertext
+
+
+def _read_header(data: bytes, author: bytes) -> tuple[dict[str, Any], bytes]:
     lines = data.split(b"\n", 3)
     if len(lines) != 4 or lines[0] != b"faas-seal/v1" or len(lines[1]) > 1_048_576:
         raise Refused("malformed-file")
@@ -41,13 +50,30 @@ def read_file(data: bytes, author: bytes) -> tuple[dict[str, Any], bytes]:
     header = read_json(lines[1])
     if not HEADER(header):
         raise Refused("malformed-file")
-    if (
-        base64_decode(header["author"]) != author
-        or header["length"] != len(lines[3])
-        or base64_decode(header["sha256"]) != hashlib.sha256(lines[3]).digest()
-    ):
+    if base64_decode(header["author"]) != author:
         raise Refused("wrong-signature")
     return header, lines[3]
+
+
+def read_lines(data: bytes, author: bytes) -> dict[str, Any]:
+    """Return the header in three lines that no ciphertext follows."""
+    header, rest = _read_header(data, author)
+    if rest:
+        raise Refused("malformed-file")
+    return header
+
+
+def granted_key(header: dict[str, Any], identity: bytes) -> bytes:
+    """Return the function key in the slot of the identity with this seed."""
+    name = hashlib.sha256(hpke.public(identity)).digest()[:8].hex()
+    slots = [slot for slot in header["slots"] if slot["to"] and slot["to"]["id"] == name]
+    info = b"faas-seal/v1 grant\0"
+    info += context(header["function"], base64_decode(header["author"]) or b"")
+    for slot in slots:
+        key = hpke.open_sealed(identity, base64_decode(slot["to"]["sealed"]) or b"", info)
+        if key is not None:
+            return key
+    raise Refused("unknown-key")
 
 
 def open_file(data: bytes, author: bytes, key: bytes, now: int) -> Opened:

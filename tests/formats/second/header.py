@@ -1,4 +1,4 @@
-"""The header of a sealed file: its JSON, and what each member may be."""
+"""The JSON of a header and of a token, and what each member may be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .text import base64_decode
 
 
 def read_json(line: bytes) -> Any:
-    # No string of the header has a space or an escape, so these are nowhere.
+    # No string there has a space or an escape, so these are nowhere.
     if any(byte in b" \t\r\n\\" or byte > 126 for byte in line):
         raise Refused("malformed-file")
     try:
@@ -107,4 +107,7 @@ HEADER = _object(
     sha256=_bytes(32),
     slots=_rising(_SLOT, 1, 256, lambda slot: str(slot["id"])),
     transport=_or_null(_bytes(1216)),
+)
+TOKEN = _object(
+    bind=_or_null(_bytes(32)), exp=_number, key=_bytes(32), session=_or_null(_bytes(32))
 )

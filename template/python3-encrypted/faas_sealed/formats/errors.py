@@ -59,7 +59,7 @@ class MalformedKey(KeyRefused):
     reason = "malformed-key"
     status = 400
     title = "The function key is malformed"
-    detail = "The X-Function-Key header must hold one function key, whole and unaltered."
+    detail = "The X-Function-Key header must hold one whole, unaltered function key or key token."
 
 
 class UnknownKey(KeyRefused):

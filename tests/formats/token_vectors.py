@@ -1,0 +1,96 @@
+"""What both implementations make of the vectors of key tokens, discovery and HPKE."""
+
+from __future__ import annotations
+
+import hashlib
+
+from faas_sealed.formats.errors import TokenMismatch
+from faas_sealed.formats.file import verify_lines
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_PUBLIC, TRANSPORT_SEED
+from faas_sealed.formats.primitives import context
+from faas_sealed.formats.token import check_path, open_token, request_binding
+
+from .second import hpke
+from .second.file import read_lines
+from .second.suite import Refused
+from .second.text import base64_decode, key_text, parse_key
+from .second.token import binding, decode_path, read_token
+from .vector import Results, Vector
+
+
+def first_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    author = AUTHOR_PUBLIC.decode(vector.text("author"))
+    transport = PrivateKey(TRANSPORT_SEED.decode(vector.text("transport")))
+    token = open_token(vector.text("token"), transport, context(vector.text("function"), author))
+    token.check_time(float(vector["now"]))
+    results = {"key": FUNCTION_KEY.encode(token.key).encode(), "exp": str(token.exp).encode()}
+    if token.session is not None:
+        results["session"] = token.session
+    if token.bind is not None:
+        results["bind"] = token.bind
+        try:
+            path = check_path(vector.text("path"))
+        except ValueError:
+            raise TokenMismatch from None
+        digest = hashlib.sha256(vector["body"]).digest()
+        bind = request_binding(vector.text("method"), path, vector["query"], digest)
+        token.check_request(bind)
+        results |= {"decoded-path": path.encode(), "binding": bind}
+    return results, {}
+
+
+def second_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    author = parse_key("fsap1_", vector.text("author"))
+    transport = parse_key("fst1_", vector.text("transport"))
+    token = read_token(vector.text("token"), transport, vector.text("function"), author)
+    if float(vector["now"]) - 60 >= token["exp"]:
+        raise Refused("expired-token")
+    key = base64_decode(token["key"]) or b""
+    results = {"key": key_text("fsk1_", key).encode(), "exp": str(token["exp"]).encode()}
+    for name in ("bind", "session"):
+        if token[name] is not None:
+            results[name] = base64_decode(token[name]) or b""
+    if token["bind"] is not None:
+        path = decode_path(vector.text("path"))
+        bind = binding(vector.text("method"), path, vector["query"], vector["body"])
+        if results["bind"] != bind:
+            raise Refused("token-mismatch")
+        results |= {"decoded-path": path.encode(), "binding": bind}
+    return results, {}
+
+
+def first_lines(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    header = verify_lines(vector["lines"], AUTHOR_PUBLIC.decode(vector.text("author")))
+    results = {
+        "function": header.function.encode(),
+        "created": str(header.created).encode(),
+        "content-id": header.content_id.encode(),
+    }
+    if header.transport is not None:
+        results["transport"] = TRANSPORT_PUBLIC.encode(header.transport).encode()
+    return results, {}
+
+
+def second_lines(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    header = read_lines(vector["lines"], parse_key("fsap1_", vector.text("author")))
+    results = {
+        "function": str(header["function"]).encode(),
+        "created": str(header["created"]).encode(),
+        "content-id": (base64_decode(header["commit"]) or b"")[:8].hex().encode(),
+    }
+    if header["transport"] is not None:
+        transport = base64_decode(header["transport"]) or b""
+        results["transport"] = key_text("fstp1_", transport).encode()
+    return results, {}
+
+
+def first_hpke(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    return {"public": PrivateKey(vector["seed"]).public}, {}
+
+
+def second_hpke(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    secret = hpke.decapsulate(vector["seed"], vector["enc"]) or b""
+    key, nonce = hpke.key_schedule(secret, vector["info"], int(vector["aead"]))
+    results = {"public": hpke.public(vector["seed"]), "shared-secret": secret}
+    return results | {"key": key, "base-nonce": nonce}, {}
