@@ -38,7 +38,9 @@ def plants() -> Plants:
 )
 def function(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Function]:
     isolation, libraries = request.param
-    with serve(plants.files, preload=libraries, seal_isolation=isolation) as function:
+    with serve(
+        plants.files, preload=libraries, transport=[plants.transport], seal_isolation=isolation
+    ) as function:
         yield function
 
 
