@@ -21,7 +21,6 @@ from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import unread
 from faas_sealed.runtime.table import FREE, READING, Table
 
-
 # So many times `linger` after the last request with a valid key, others end no later.
 MOST_LINGERS = 10
 
