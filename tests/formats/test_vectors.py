@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +13,24 @@ from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TEXT_FORMS, author_public, key_id
 from faas_sealed.formats.primitives import aead_seal, context
+from faas_sealed.formats.stream import (
+    Opener,
+    decode_head,
+    encode_head,
+    request_key,
+    response_key,
+)
 from faas_sealed.formats.trace import open_trace, trace_content_id
 
 from . import forge
 from .second.bundle import read_bundle
 from .second.file import open_file
+from .second.stream import open_stream, read_head, stream_key
 from .second.suite import Refused, hkdf, hpke_open, hpke_public, rfc5869
 from .second.suite import aead_seal as second_aead_seal
 from .second.text import base64_decode, key_text, parse_key, read_trace
+from .vector import FOLDER, PATHS, Vector
 
-FOLDER = Path(__file__).parent.parent / "vectors"
 OUTCOMES = {
     "keys": {"ok", "malformed-key"},
     "file": {
@@ -35,50 +43,9 @@ OUTCOMES = {
     },
     "bundle": {"ok", "malformed-bundle"},
     "trace": {"ok", "malformed-trace"},
+    "stream": {"ok", "malformed-body"},
 }
 PUBLIC_PREFIX = {"fsa1_": "fsap1_", "fst1_": "fstp1_", "fsi1_": "fsip1_"}
-
-
-class Vector:
-    """One file of tests/vectors: its values by name, and its pairs of name and content."""
-
-    def __init__(self, path: Path) -> None:
-        self.values: dict[str, bytes] = {}
-        self.files: dict[str, bytes] = {}
-        name = ""
-        for line in path.read_text("utf-8").split("\n"):
-            if line.startswith("#") or not line:
-                continue
-            field, _, text = line.partition(":")
-            field, _, encoding = field.partition(".")
-            value = _decode(text.removeprefix(" "), encoding)
-            if field == "name":
-                name = value.decode()
-            elif field == "content":
-                self.files[name] = value
-            else:
-                assert field not in self.values, f"{field} twice"
-                self.values[field] = value
-
-    def __getitem__(self, name: str) -> bytes:
-        return self.values[name]
-
-    def text(self, name: str) -> str:
-        return self.values[name].decode()
-
-    @property
-    def results(self) -> dict[str, bytes]:
-        """What the vector says after `expect`."""
-        names = list(self.values)
-        return {name: self.values[name] for name in names[names.index("expect") + 1 :]}
-
-
-def _decode(text: str, encoding: str) -> bytes:
-    if not encoding:
-        return text.encode()
-    data = base64_decode(text)
-    assert data is not None, "not base64"
-    return zlib.decompress(data) if encoding == "zlib" else data
 
 
 Results = dict[str, bytes]
@@ -178,13 +145,42 @@ def second_trace(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     return {"content-id": content_id.encode(), "text": text.encode()}, {}
 
 
+def first_stream(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    response = vector.text("direction") == "response"
+    key = response_key(vector["session"]) if response else request_key(vector["session"])
+    opener = Opener(key)
+    body = b"".join(opener.feed(vector["stream"]))
+    opener.finish()
+    raw = opener.head or b""
+    head = decode_head(raw, response=response)
+    assert decode_head(encode_head(head), response=response) == head
+    results = {"key": key, "head": raw, "headers": _pairs(head.headers), "body": body}
+    if head.status is not None:
+        results["status"] = str(head.status).encode()
+    return results, {}
+
+
+def second_stream(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    key = stream_key(vector["session"], vector.text("direction"))
+    raw, body = open_stream(vector["stream"], key)
+    head = read_head(raw, vector.text("direction"))
+    results = {"key": key, "head": raw, "headers": _pairs(head["headers"]), "body": body}
+    if "status" in head:
+        results["status"] = str(head["status"]).encode()
+    return results, {}
+
+
+def _pairs(headers: object) -> bytes:
+    return json.dumps(headers, separators=(",", ":")).encode()
+
+
 IMPLEMENTATIONS: dict[str, tuple[Implementation, Implementation]] = {
     "keys": (first_key, second_key),
     "file": (first_file, second_file),
     "bundle": (first_bundle, second_bundle),
     "trace": (first_trace, second_trace),
+    "stream": (first_stream, second_stream),
 }
-PATHS = sorted(FOLDER.glob("*/*.txt"))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
