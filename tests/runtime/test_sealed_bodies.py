@@ -102,6 +102,8 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
         ("X-Both", "inner"),
         ("X-Function-Key", "none of these"),
         ("Transfer-Encoding", "chunked"),
+        ("X-Forwarded-For", "1.2.3.4"),
+        ("X-Name", "Zoë"),
     )
     method, seen, headers = json.loads(body)
     assert (answer.status, head.status, method, seen) == (200, 200, "POST", "a body")
@@ -110,7 +112,8 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
     assert headers["X-Both"] == "inner"
     assert headers["X-Outer"] == "2"
     assert headers["Content-Length"] == "6"
-    assert not {"X-Function-Key", "Transfer-Encoding"} & set(headers)
+    assert headers["X-Name"].encode("latin-1").decode() == "Zoë"
+    assert not {"X-Function-Key", "Transfer-Encoding", "X-Forwarded-For"} & set(headers)
     assert ("X-Inner", "1") in head.headers
     assert answer.header("X-Inner") is None
     assert b"a body" not in answer.body
