@@ -22,11 +22,10 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 
 from faas_seal import keystore
 from faas_seal.client import HEADER, is_loopback, problem_in
-from faas_seal.forgotten import in_step
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing import REQUIREMENTS, check_source, source_of
+from faas_seal.sealing import REQUIREMENTS, in_step, source_folder
 from faas_seal.stackfile import (
     LANGUAGE,
     SEALED_FILE,
@@ -170,8 +169,7 @@ def _template(stack: StackFile) -> Iterator[Check]:
 def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     name = function.name
     try:
-        source = stack.folder / source_of(function)
-        check_source(stack, function)
+        source = source_folder(stack, function)
     except SealError as error:
         yield Check(name, False, str(error), error.hint)
         return
@@ -186,7 +184,7 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         author = keystore.known_author() or _named_author(function)
         file = verify(path.read_bytes(), author)
         key = Keystore(stack.folder).function_key(name)
-        unchanged = in_step(stack, name)
+        unchanged = in_step(stack, name, keystore.author_seed())
     except KeyRefused as error:
         yield Check(name, None, f"not known to be in order: {error}", error.hint)
         return
@@ -204,8 +202,10 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         yield Check(name, False, finding + key_id(key), step)
         return
     if not unchanged:
-        finding = "the source has changed since, or it was sealed elsewhere"
-        yield Check(name, False, finding, f"faas-seal seal {name}")
+        finding = "the source has changed since it was sealed"
+        if unchanged is None:
+            finding = "sealed elsewhere, and whether the source has changed since is not known"
+        yield Check(name, unchanged, finding, f"faas-seal seal {name}")
         return
     if file.header.expires is not None and file.header.expires <= time.time():
         yield Check(name, False, "has expired", f"faas-seal seal {name}")
