@@ -55,7 +55,7 @@ def push(
     secret = secret_of(stack.function(name))
     context.invoke(seal, names=(name,), stack_option=stack_option)
     address = gateway_address(gateway, stack.gateway)
-    file = read_sealed(sealed_path(name, stack_option))
+    file = read_sealed(sealed_path(name, stack_option)).serialise()
     push_file(Gateway.logged_in(address, namespace), secret, file)
     say(f"{name}: pushed to the secret {secret}")
     if no_wait:
