@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import click
 
+from faas_seal.addresses import check_address
 from faas_seal.cli.common import console, json_option, say_json, stack_option
-from faas_seal.client import check_address
 from faas_seal.doctor import Check, examine
 from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
 
