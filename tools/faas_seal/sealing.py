@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,18 +12,26 @@ from pathlib import Path
 
 from faas_sealed.formats import bundle
 from faas_sealed.formats.errors import FileRefused, MalformedBundle, WrongSignature
-from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
+from faas_sealed.formats.file import Recipient, SealedFile, claimed_author, seal, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import hkdf
 
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
+from faas_seal.files import replace_together
 from faas_seal.imports import libraries, own_modules
 from faas_seal.keystore import Keystore
-from faas_seal.source import IGNORE_FILE, read_source
-from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
+from faas_seal.source import IGNORE_FILE, Source, read_source
+from faas_seal.stackfile import (
+    EXTENSION,
+    LANGUAGE,
+    SEALED_FILE,
+    SEALED_FOLDER,
+    Function,
+    StackFile,
+    check_name,
+    sealed_folder,
+)
 
-SEALED_FOLDER = "sealed"
-SEALED_FILE = "function.sealed"
 REQUIREMENTS = "requirements.txt"
 
 # The last is macOS's, and holds names of files beside it.
@@ -36,7 +42,8 @@ _ALLOWED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
 class Plan:
     """What sealing one function comes to, before anything is written.
 
-    `file` is None where the sealed folder is up to date already.
+    `file` is None where the sealed folder is up to date already. `locked_out` are the ids of
+    the keys that open the file in its place and will not open this one.
     """
 
     function: Function
@@ -46,6 +53,7 @@ class Plan:
     requirements: bytes
     preload: tuple[str, ...]
     own_modules: tuple[str, ...]
+    locked_out: tuple[str, ...]
     left_out: tuple[str, ...]
     state: bytes = field(repr=False)
 
@@ -59,18 +67,16 @@ def source_of(function: Function) -> str:
         )
     source = function.source or function.handler
     if not source:
-        raise StackFileRefused(f"functions.{function.name} has no handler")
+        raise StackFileRefused(
+            f"functions.{function.name} has no handler",
+            hint=f"add handler: ./{function.name} to it, the folder of handler.py",
+        )
     if Path(source) == Path(SEALED_FOLDER, function.name):
         raise StackFileRefused(
             f"functions.{function.name} points to its sealed folder and names no source",
-            hint=f"add x-faas-seal: {{source: ./{function.name}}} to it",
+            hint=f"add {EXTENSION}: {{source: ./{function.name}}} to it",
         )
     return source
-
-
-def sealed_folder(project: Path, name: str) -> Path:
-    """Return where the sealed folder of a function lies."""
-    return project / SEALED_FOLDER / check_name(name)
 
 
 def plan(
@@ -83,47 +89,60 @@ def plan(
     names. Nothing is written.
     """
     function = stack.function(check_name(name))
-    source = source_of(function)
-    if not new_author:
-        _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
-    folder = sealed_folder(stack.folder, name)
-    _check_folders(stack.folder / source, folder)
-    read = read_source(stack.folder / source)
-    data = _pack(read.files)
-    requirements = read.files.get(REQUIREMENTS, b"")
-    preload = libraries(read.files)
-    settings = json.dumps([name, sorted([key_id(function_key)]), preload]).encode()
-    # Keyed, because a plain digest of the source would confirm guesses at it.
-    state_key = hkdf(seed, b"source unchanged")
-    mac = hmac.new(state_key, settings + b"\0" + data, hashlib.sha256).hexdigest()
-    previous = _previous(folder, author_public(seed))
+    draft = _draft(stack, function, seed, new_author=new_author)
+    mac = draft.mac(seed, [key_id(function_key)])
+    previous = draft.previous
     state = _state(mac, previous)
     file = None
-    if (
-        previous is None
-        or _read(_state_path(stack.folder, name)) != state
-        or _read(folder / REQUIREMENTS) != requirements
-    ):
+    if not _is_sealed(stack, draft, state):
         file = seal(
-            data,
+            draft.data,
             function=name,
             seed=seed,
             recipients=[Recipient(function_key)],
             created=max(int(time.time()), previous.header.created + 1 if previous else 0),
-            preload=preload,
+            preload=draft.preload,
         )
         state = _state(mac, file)
     return Plan(
         function,
-        source,
-        folder,
+        source_of(function),
+        draft.folder,
         file,
-        requirements,
-        preload,
-        own_modules(read.files),
-        read.left_out,
+        draft.requirements,
+        draft.preload,
+        own_modules(draft.source.files),
+        _locked_out(draft.folder, key_id(function_key)),
+        draft.source.left_out,
         state,
     )
+
+
+def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
+    """Tell whether a function is sealed as its source is now, whichever keys open it.
+
+    None where the file that is there was not sealed here. Raises what `plan` raises.
+    """
+    draft = _draft(stack, stack.function(check_name(name)), seed)
+    ids = [slot.id for slot in draft.previous.header.slots] if draft.previous else []
+    state = _state(draft.mac(seed, ids), draft.previous)
+    remembered = _read(_state_path(stack.folder, name))
+    if draft.previous is None or remembered is None or remembered.split()[2:] != state.split()[2:]:
+        return None
+    return _is_sealed(stack, draft, state)
+
+
+def source_folder(stack: StackFile, function: Function) -> Path:
+    """Return a function's source folder; raise SourceRefused where there is none."""
+    source = source_of(function)
+    if not (stack.folder / source).is_dir():
+        member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
+        raise SourceRefused(
+            f"the source folder of {function.name} is not there: {source}",
+            hint=f"where is it now? Put that into {stack.path.name}: "
+            f"functions.{function.name}, {member}",
+        )
+    return stack.folder / source
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
@@ -163,7 +182,54 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
             store.prepare()
             path = _state_path(before.folder, item.function.name)
             files.append((path, item.state, store.folder))
-    _replace(files)
+    replace_together(files)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A function's source as it would be sealed now, and the file that is there, if any."""
+
+    name: str
+    folder: Path
+    source: Source = field(repr=False)
+    data: bytes = field(repr=False)
+    preload: tuple[str, ...]
+    previous: SealedFile | None
+
+    @property
+    def requirements(self) -> bytes:
+        return self.source.files.get(REQUIREMENTS, b"")
+
+    def mac(self, seed: bytes, key_ids: Iterable[str]) -> str:
+        """Return what tells this source, sealed for these keys, from any other.
+
+        Keyed, because a plain digest of the source would confirm guesses at it.
+        """
+        settings = json.dumps([self.name, sorted(key_ids), self.preload]).encode()
+        state_key = hkdf(seed, b"source unchanged")
+        return hmac.new(state_key, settings + b"\0" + self.data, hashlib.sha256).hexdigest()
+
+
+def _draft(
+    stack: StackFile, function: Function, seed: bytes, *, new_author: bool = False
+) -> _Draft:
+    if not new_author:
+        _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
+    path = source_folder(stack, function)
+    folder = sealed_folder(stack.folder, function.name)
+    _check_folders(path, folder)
+    source = read_source(path)
+    data = _pack(source.files)
+    previous = _previous(folder, author_public(seed))
+    return _Draft(function.name, folder, source, data, libraries(source.files), previous)
+
+
+def _is_sealed(stack: StackFile, draft: _Draft, state: bytes) -> bool:
+    return (
+        draft.previous is not None
+        and _read(_state_path(stack.folder, draft.name)) == state
+        and _read(draft.folder / REQUIREMENTS) == draft.requirements
+    )
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:
@@ -208,6 +274,16 @@ def _previous(folder: Path, author: bytes) -> SealedFile | None:
         return None
 
 
+def _locked_out(folder: Path, new: str) -> tuple[str, ...]:
+    """Return the ids of the keys that open the file that is there, if `new` is none of them."""
+    try:
+        data = (folder / SEALED_FILE).read_bytes()
+        ids = tuple(slot.id for slot in verify(data, claimed_author(data)).header.slots)
+    except (OSError, FileRefused):
+        return ()
+    return () if new in ids else ids
+
+
 def _state(mac: str, file: SealedFile | None) -> bytes:
     digest = hashlib.sha256(file.serialise()).hexdigest() if file else ""
     return f"source {mac}\nsealed {digest}\n".encode()
@@ -222,31 +298,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _replace(files: Iterable[tuple[Path, bytes, Path]]) -> None:
-    """Put contents at paths, by way of temporary files in the folders given last."""
-    staged: list[tuple[Path, Path]] = []
-    try:
-        for path, data, beside in files:
-            file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
-            staged.append((Path(temporary), path))
-            with os.fdopen(file, "wb") as output:
-                output.write(data)
-                os.fchmod(output.fileno(), _mode(path))
-                output.flush()
-                os.fsync(output.fileno())
-        for moved, path in staged:
-            moved.replace(path)
-    finally:
-        for moved, _ in staged:
-            moved.unlink(missing_ok=True)
-
-
-def _mode(path: Path) -> int:
-    """Return the mode of the file at `path`, or that of a new one."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask

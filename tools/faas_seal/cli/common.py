@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import json
 import re
 import sys
@@ -12,19 +14,19 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
-from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 from rich.console import Console
 
 from faas_seal import keystore
 from faas_seal.errors import UsageError
+from faas_seal.forgotten import forgotten
 from faas_seal.keystore import KeySource, Keystore, parse_key
-from faas_seal.sealing import SEALED_FILE, SEALED_FOLDER, sealed_folder
-from faas_seal.stackfile import StackFile, find
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_IN_ASCII = {"✓": "+", "✗": "x", "…": "..."}
 _SECRET_IN_ARGUMENT = re.compile(r"fs[kati]1_[A-Za-z0-9_-]{16}")
 
 stack_option = click.option(
@@ -106,14 +108,11 @@ def sealed_files(stack: str | None, others: Iterable[str]) -> list[Path]:
     return [*project(stack).glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, others)]
 
 
-def read_sealed(path: Path) -> bytes:
-    """Read a sealed file, or raise FileRefused."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        name = path.parent.name
-        hint = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else ""
-        raise FileRefused(f"there is no sealed file {path}", hint=hint) from None
+def warn_if_forgotten(target: str, stack: str | None) -> None:
+    """Warn if `target` is a function whose source has changed since it was sealed."""
+    path = find(stack)
+    if FUNCTION_NAME.fullmatch(target) and path.exists() and (said := forgotten(path, target)):
+        warn(f"{target}: {said}")
 
 
 def read_author(given: str) -> bytes:
@@ -133,11 +132,17 @@ def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
     """Return the function key that the options name, or the one in the keystore."""
     if key:
         return key.read(FUNCTION_KEY)
-    path = find(stack)
-    store = Keystore(path.parent)
-    if path.exists() and not store.path(name).exists():
-        StackFile.load(path).function(name)  # there may be no such function
+    store = Keystore(project(stack))
+    if not store.path(name).exists():
+        check_function(name, stack)
     return store.function_key(name)
+
+
+def check_function(name: str, stack: str | None) -> None:
+    """Raise UsageError for a name that the stack file, where there is one, has not."""
+    path = find(stack)
+    if path.exists():
+        StackFile.load(path).function(name)
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:
@@ -148,6 +153,20 @@ def refuse_keys_in(arguments: Iterable[str]) -> None:
             "and it is in your shell's history. Replace that key",
             hint="give keys with --key-file, --key-env or --key-command",
         )
+
+
+def print_in_any_encoding() -> None:
+    """Let a terminal that has not all characters show others in their place."""
+
+    def instead(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        missing = error.object[error.start : error.end]
+        return "".join(_IN_ASCII.get(character, "?") for character in missing), error.end
+
+    codecs.register_error("faas-seal", instead)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="faas-seal")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import click
-from faas_sealed.formats.file import verify as verify_file
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 
 from faas_seal.cli.common import (
@@ -10,13 +9,13 @@ from faas_seal.cli.common import (
     json_option,
     names_or_files,
     read_author,
-    read_sealed,
     say,
     say_json,
     sealed_path,
     stack_option,
+    warn_if_forgotten,
 )
-from faas_seal.project import expected_author
+from faas_seal.project import expected_author, read_sealed
 from faas_seal.stackfile import find
 
 
@@ -37,7 +36,8 @@ def verify(target: str, author: str | None, stack_option: str | None, as_json: b
     """
     path = sealed_path(target, stack_option)
     expected = read_author(author) if author else expected_author(find(stack_option), target)
-    header = verify_file(read_sealed(path), expected).header
+    header = read_sealed(path, expected).header
+    warn_if_forgotten(target, stack_option)
     if as_json:
         say_json(
             {
