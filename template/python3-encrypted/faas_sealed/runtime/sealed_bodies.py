@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from faas_sealed.formats.errors import BodyTooLarge, MalformedBody
@@ -20,16 +21,10 @@ from faas_sealed.runtime.responses import Response
 
 # Their bodies would be dropped on the way.
 _BODILESS = (204, 205, 304)
-# Of the connection, and of who may call: what is inside cannot speak for these.
-_OUTER_ONLY = frozenset(
-    {
-        "CONNECTION",
-        "CONTENT_LENGTH",
-        "EXPECT",
-        "HOST",
-        "TRANSFER_ENCODING",
-        "X_FUNCTION_KEY",
-    }
+# Of the connection, of who may call, and of the way here: the caller cannot speak for these.
+_OUTER_ONLY = re.compile(
+    "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
+    "|FORWARDED|X_FORWARDED_.*|X_REAL_IP|X_CALL_ID|X_START_TIME"
 )
 
 
@@ -56,7 +51,8 @@ class SealedRequest:
         inner: dict[str, str] = {}
         for name, value in head.headers:
             key = name.upper().replace("-", "_")
-            if key not in _OUTER_ONLY:
+            if not _OUTER_ONLY.fullmatch(key):
+                value = value.encode().decode("latin-1")  # as it would have come outside
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
         request.headers.pop("CONTENT_TYPE", None)
         request.headers.pop("CONTENT_ENCODING", None)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import click
+
+from faas_seal.cli.common import (
+    function_names,
+    read_sealed,
+    say,
+    sealed_path,
+    stack_option,
+)
+from faas_seal.cli.seal import seal
+from faas_seal.errors import UsageError
+from faas_seal.gateway import Gateway
+from faas_seal.local.durations import parse_duration
+from faas_seal.pushing import push as push_file
+from faas_seal.pushing import secret_of, wait_until_served
+from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
+
+
+@click.command()
+@click.argument("name", shell_complete=function_names)
+@click.option(
+    "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
+)
+@click.option("-n", "--namespace", default="", help="Of the function and its secret.")
+@click.option("--wait", default="2m", show_default=True, help="For the new code to be served.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
+@stack_option
+@click.pass_context
+def push(
+    context: click.Context,
+    name: str,
+    gateway: str | None,
+    namespace: str,
+    wait: str,
+    no_wait: bool,
+    stack_option: str | None,
+) -> None:
+    """Give a function that runs new code, without building or deploying anything.
+
+    \b
+      faas-seal push greet --setup && faas-seal up greet     once
+      faas-seal push greet                                   then after each change
+
+    Seals what has changed, and writes the sealed file into the secret that the function's
+    seal_file names, with faas-cli's login to the gateway. The function notices by itself:
+    requests under way finish with the old code, further ones get the new, and none fails.
+    A file that does not verify, or is older than the present one, is refused there.
+
+    New libraries in requirements.txt, and settings, need an image: faas-seal up.
+    """
+    patience = _duration(wait)
+    stack = StackFile.load(find(stack_option))
+    secret = secret_of(stack.function(name))
+    context.invoke(seal, names=(name,), stack_option=stack_option)
+    address = gateway_address(gateway, stack.gateway)
+    file = read_sealed(sealed_path(name, stack_option))
+    push_file(Gateway.logged_in(address, namespace), secret, file)
+    say(f"{name}: pushed to the secret {secret}")
+    if no_wait:
+        return
+    suffix = f".{namespace}" if namespace else ""
+    seconds = wait_until_served(f"{address}/function/{name}{suffix}", file, patience)
+    say(f"{name}: served after {seconds:.1f} s")
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="--wait 2m") from None
