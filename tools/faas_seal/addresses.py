@@ -31,6 +31,20 @@ def function_in(url: str) -> str:
     return found["name"] if found else ""
 
 
+def base_address(url: str) -> str:
+    """Return the address of the function that `url` is of, without a path of its own.
+
+    It is that of synchronous calls. An address that names no function is one itself.
+    """
+    parts = urlsplit(url)
+    found = _BEHIND_GATEWAY.fullmatch(parts.path)
+    path = parts.path
+    if found:
+        path = path[: found.start("path")] if found["path"] else path
+        path = path.replace("/async-function/", "/function/", 1)
+    return f"{parts.scheme}://{parts.netloc}{path.rstrip('/')}"
+
+
 def destination(url: str, function: str, base: str = "") -> Destination:
     """Return where in a function a request to `url` goes.
 

@@ -12,12 +12,14 @@ from urllib.parse import urljoin
 import requests
 from faas_sealed.formats.file import verify
 from faas_sealed.formats.header import Header
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, IDENTITY_SEED, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
 from requests.auth import AuthBase
 
 from faas_seal.addresses import host, in_clear, is_loopback, is_queue, origin
-from faas_seal.errors import KeyWouldLeak, Unreachable, UsageError
+from faas_seal.discovery import Discovery, Seen, check_key, key_for
+from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.project import sealed_header
 from faas_seal.stackfile import find
@@ -114,6 +116,65 @@ class FunctionKey(AuthBase):
         text = FUNCTION_KEY.encode(Keystore(Path(folder)).function_key(name))
         return cls(text, function=sealed_header(find(None, Path(folder)), name), **options)
 
+    @classmethod
+    def discover(
+        cls,
+        url: str,
+        *,
+        author: str,
+        key: FunctionKey | None = None,
+        identity: str | os.PathLike[str] | None = None,
+        function: str = "",
+        seen: str | os.PathLike[str] | None = None,
+        session: requests.Session | None = None,
+        **options: Any,
+    ) -> FunctionKey:
+        """Ask the function at `url` what its author has signed, and return a key for it.
+
+        `author` is their public key `fsap1_…`. The key is `key`, or the one that the file
+        is sealed with to an `identity`, a key file `fsi1_…` of yours, which never leaves
+        this machine. `function` is the name, where the address does not say it.
+
+        If the function then refuses the key, it is asked once more, and called once more
+        if it has changed. A file older than one seen before is refused: by this object, or
+        by all that share the file `seen`. `session` asks, where TLS or proxies need one.
+        `options` are those of FunctionKey. Raises KeyRefused, FileRefused, Unreachable or
+        UnexpectedAnswer.
+        """
+        if (key is None) == (identity is None):
+            raise UsageError("discovery takes either a key or an identity")
+        seed = read_key_file(Path(identity), IDENTITY_SEED) if identity is not None else b""
+
+        def choose(header: Header) -> bytes:
+            if key is not None:
+                return check_key(header, key.secret)
+            return key_for(header, PrivateKey(seed))
+
+        where = Discovery.of(
+            url,
+            AUTHOR_PUBLIC.decode(author),
+            function=function,
+            seen=Seen(Path(seen) if seen else None),
+            session=session,
+        )
+        return cls.found(where, choose, **options)
+
+    @classmethod
+    def found(
+        cls, where: Discovery, choose: Callable[[Header], bytes], **options: Any
+    ) -> FunctionKey:
+        """Ask a function what it is, and return a key for it: the one that `choose` returns."""
+
+        def look() -> tuple[Header, bytes]:
+            header = where.look()
+            return header, choose(header)
+
+        header, secret = look()
+        options = {"address": where.address, **options, "function": header}
+        found = cls(FUNCTION_KEY.encode(secret), **options)
+        found._look = look
+        return found
+
     @property
     def text(self) -> str:
         """The key's text form: a secret."""
@@ -148,8 +209,25 @@ class FunctionKey(AuthBase):
         request.headers[HEADER] = self.text
 
     def look_again(self) -> Header | None:
-        """Return what the function says of itself now, or None if that is nothing new."""
-        return None
+        """Return what the function says of itself now, or None if that is nothing new.
+
+        Raises KeyWouldLeak where that would have the raw key take a token's place.
+        """
+        if self._look is None or self.function is None:
+            return None
+        try:
+            function, secret = self._look()
+        except (Unreachable, UnexpectedAnswer):
+            return None
+        if self.function.transport is not None and function.transport is None:
+            raise KeyWouldLeak(
+                "the function no longer has a transport key, and where tokens were taken "
+                "the raw key is not sent",
+                hint="if that is meant, discover it anew",
+            )
+        changed = (function.transport, secret) != (self.function.transport, self.secret)
+        self.function, self.secret = function, secret
+        return function if changed else None
 
 
 def call(
