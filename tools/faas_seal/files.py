@@ -1,4 +1,4 @@
-"""Files that are put in their places together."""
+"""Files read where they may be missing, and put in their places together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """Return what a file holds, or None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def replace_together(files: Iterable[tuple[Path, bytes, Path]]) -> None:

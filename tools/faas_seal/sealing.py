@@ -17,7 +17,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import hkdf
 
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
-from faas_seal.files import replace_together
+from faas_seal.files import read_if_there, replace_together
 from faas_seal.imports import libraries, own_modules
 from faas_seal.keystore import Keystore
 from faas_seal.source import IGNORE_FILE, Source, read_source
@@ -126,8 +126,9 @@ def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
     draft = _draft(stack, stack.function(check_name(name)), seed)
     ids = [slot.id for slot in draft.previous.header.slots] if draft.previous else []
     state = _state(draft.mac(seed, ids), draft.previous)
-    remembered = _read(_state_path(stack.folder, name))
-    if draft.previous is None or remembered is None or remembered.split()[2:] != state.split()[2:]:
+    remembered = read_if_there(_state_path(stack.folder, name)) or b""
+    # The second line names the file.
+    if draft.previous is None or remembered.partition(b"\n")[2] != state.partition(b"\n")[2]:
         return None
     return _is_sealed(stack, draft, state)
 
@@ -227,8 +228,8 @@ def _draft(
 def _is_sealed(stack: StackFile, draft: _Draft, state: bytes) -> bool:
     return (
         draft.previous is not None
-        and _read(_state_path(stack.folder, draft.name)) == state
-        and _read(draft.folder / REQUIREMENTS) == draft.requirements
+        and read_if_there(_state_path(stack.folder, draft.name)) == state
+        and read_if_there(draft.folder / REQUIREMENTS) == draft.requirements
     )
 
 
@@ -291,10 +292,3 @@ def _state(mac: str, file: SealedFile | None) -> bytes:
 
 def _state_path(project: Path, name: str) -> Path:
     return Keystore(project).folder / f"{name}.state"
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
