@@ -12,7 +12,7 @@ import requests
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from faas_seal.client import is_loopback
+from faas_seal.addresses import is_loopback
 from faas_seal.errors import GatewayRefused, Unreachable
 
 TIMEOUT_SECONDS = 30

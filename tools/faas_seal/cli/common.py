@@ -14,8 +14,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
-from faas_sealed.formats.errors import FileRefused
-from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 from rich.console import Console
@@ -108,21 +106,6 @@ def sealed_path(target: str, stack: str | None) -> Path:
 def sealed_files(stack: str | None, others: Iterable[str]) -> list[Path]:
     """Return the sealed files of the project, and others by path."""
     return [*project(stack).glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, others)]
-
-
-def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
-    """Read and verify a sealed file of `author`, or of whom it names; or raise FileRefused."""
-    name = path.resolve().parent.name
-    seal_anew = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else "faas-seal seal"
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FileRefused(f"there is no sealed file {path}", hint=seal_anew) from None
-    try:
-        return verify(data, author or claimed_author(data))
-    except FileRefused as error:
-        error.hint = f"fetch the file again, or, if it is yours, seal it anew: {seal_anew}"
-        raise
 
 
 def warn_if_forgotten(target: str, stack: str | None) -> None:

@@ -13,12 +13,12 @@ from faas_seal.cli.common import (
     describe_author,
     json_option,
     names_or_files,
-    read_sealed,
     say_json,
     sealed_path,
     stack_option,
     warn_if_forgotten,
 )
+from faas_seal.project import read_sealed
 
 
 @click.command()

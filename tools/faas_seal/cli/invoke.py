@@ -11,6 +11,7 @@ import requests
 from faas_sealed.formats.errors import MalformedTrace
 from faas_sealed.formats.keys import FUNCTION_KEY
 
+from faas_seal.addresses import check_address, in_clear
 from faas_seal.cli.common import (
     function_key,
     function_names,
@@ -19,9 +20,10 @@ from faas_seal.cli.common import (
     stack_option,
     warn,
 )
-from faas_seal.client import FunctionKey, KeyInClear, call, check_address, in_clear, problem_in
+from faas_seal.client import FunctionKey, KeyInClear, call
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource
+from faas_seal.problems import problem_in
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
 from faas_seal.traces import TRACE, Traces
 

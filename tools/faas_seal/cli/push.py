@@ -4,7 +4,6 @@ import click
 
 from faas_seal.cli.common import (
     function_names,
-    read_sealed,
     say,
     sealed_path,
     stack_option,
@@ -13,6 +12,7 @@ from faas_seal.cli.seal import seal
 from faas_seal.errors import UsageError
 from faas_seal.gateway import Gateway
 from faas_seal.local.durations import parse_duration
+from faas_seal.project import read_sealed
 from faas_seal.pushing import push as push_file
 from faas_seal.pushing import secret_of, wait_until_served
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
