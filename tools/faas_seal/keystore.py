@@ -197,14 +197,19 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
 
     Raises MalformedKey, naming `where` the text is from and never the text.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    keys = [line for line in lines if line and not line.startswith("#")]
+    keys = key_lines(text)
     if len(keys) != 1:
         raise MalformedKey(f"{where} holds {len(keys)} keys, expected one")
     try:
         return form.decode(keys[0])
     except MalformedKey as error:
         raise MalformedKey(f"{where}: {error}") from None
+
+
+def key_lines(text: str) -> list[str]:
+    """Return the lines of a key file that are neither empty nor comments."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _output(command: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from faas_sealed.formats.primitives import hkdf
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
 from faas_seal.imports import libraries, own_modules
 from faas_seal.keystore import Keystore
+from faas_seal.replacing import Replacement, replace
 from faas_seal.source import IGNORE_FILE, read_source
 from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
 
@@ -146,24 +145,24 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
 
     All is written beside its place before the first of it is moved there.
     """
-    files: list[tuple[Path, bytes, Path]] = []
+    files: list[Replacement] = []
     for item in plans:
         if item.file is not None:
             item.folder.mkdir(parents=True, exist_ok=True)
             # Not into the sealed folder, which holds nothing but what faas-cli may see.
             beside = item.folder.parent
-            files.append((item.folder / REQUIREMENTS, item.requirements, beside))
-            files.append((item.folder / SEALED_FILE, item.file.serialise(), beside))
+            files.append(Replacement(item.folder / REQUIREMENTS, item.requirements, beside))
+            files.append(Replacement(item.folder / SEALED_FILE, item.file.serialise(), beside))
     if after is not before:
         path = before.path.resolve()
-        files.append((path, after.text.encode(), path.parent))
+        files.append(Replacement(path, after.text.encode(), path.parent))
     store = Keystore(before.folder)
     for item in plans:
         if item.file is not None:
             store.prepare()
             path = _state_path(before.folder, item.function.name)
-            files.append((path, item.state, store.folder))
-    _replace(files)
+            files.append(Replacement(path, item.state, store.folder))
+    replace(files)
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:
@@ -222,31 +221,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _replace(files: Iterable[tuple[Path, bytes, Path]]) -> None:
-    """Put contents at paths, by way of temporary files in the folders given last."""
-    staged: list[tuple[Path, Path]] = []
-    try:
-        for path, data, beside in files:
-            file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
-            staged.append((Path(temporary), path))
-            with os.fdopen(file, "wb") as output:
-                output.write(data)
-                os.fchmod(output.fileno(), _mode(path))
-                output.flush()
-                os.fsync(output.fileno())
-        for moved, path in staged:
-            moved.replace(path)
-    finally:
-        for moved, _ in staged:
-            moved.unlink(missing_ok=True)
-
-
-def _mode(path: Path) -> int:
-    """Return the mode of the file at `path`, or that of a new one."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask

@@ -1,0 +1,52 @@
+"""Writing files so that each is the old one or the new one, whole, at any time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What shall stand at a path.
+
+    It is written in the folder `beside` first, which must be of the same file system. With
+    no `mode` the file keeps the one that it has, and a new one gets the user's default.
+    """
+
+    path: Path
+    content: bytes = field(repr=False)
+    beside: Path
+    mode: int | None = None
+
+
+def replace(files: Iterable[Replacement]) -> None:
+    """Write all files beside their places before the first of them is moved there."""
+    staged: list[tuple[Path, Path]] = []
+    try:
+        for file in files:
+            number, temporary = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.beside)
+            staged.append((Path(temporary), file.path))
+            with os.fdopen(number, "wb") as output:
+                output.write(file.content)
+                mode = _mode(file.path) if file.mode is None else file.mode
+                os.fchmod(output.fileno(), mode)
+                output.flush()
+                os.fsync(output.fileno())
+        for moved, path in staged:
+            moved.replace(path)
+    finally:
+        for moved, _ in staged:
+            moved.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of the file at `path`, or that of a new one."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
