@@ -18,7 +18,7 @@ from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, seal
 
 from ..local.conftest import Project as LocalProject
-from .conftest import Run
+from .conftest import STACK, Run
 from .servers import Answer, Request, server
 
 TEMPLATE = Path(__file__).parents[2] / "template" / LANGUAGE
@@ -76,6 +76,20 @@ def remove_gitignore(project: Path) -> None:
 def track_keys(project: Path) -> None:
     remove_gitignore(project)
     subprocess.run(["git", "add", ".faas-seal"], check=True)
+
+
+def change_key(project: Path) -> None:
+    (project / ".faas-seal" / "greet.key").unlink()
+    Keystore(project).add("greet", bytes(32))
+
+
+def move_source(project: Path) -> None:
+    (project / "greet").rename(project / "moved")
+
+
+def lose_the_sealed_file_and_open_the_signing_key(project: Path) -> None:
+    shutil.rmtree(project / "sealed")
+    open_signing_key_to_others(project)
 
 
 def let_it_expire(project: Path) -> None:
@@ -140,6 +154,12 @@ def alter_template(project: Path) -> None:
             "greet: the source has changed since, or it was sealed elsewhere -> faas-seal seal",
         ),
         (break_source, "greet: handler.py does not compile"),
+        (change_key, "greet: sealed for another key: it opens with "),
+        (move_source, "greet: the source folder of greet is not there: ./greet -> where is it"),
+        (
+            lose_the_sealed_file_and_open_the_signing_key,
+            "greet: not sealed yet, and the signing key is refused -> chmod 600 ",
+        ),
         (alter_sealed_file, "greet: the ciphertext is altered -> faas-seal seal greet"),
         (let_it_expire, "greet: has expired -> faas-seal seal greet"),
         (refer_to_another_file, "greet/requirements.txt has '-r base.txt'"),
@@ -163,6 +183,18 @@ def test_what_is_wrong_is_found_and_nothing_is_changed(
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
     assert finding in findings(run, False, 1)
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
+
+
+def test_only_the_functions_named_are_looked_at(project: Path, run: Run) -> None:
+    stack = project / "stack.yaml"
+    entry = STACK.partition("functions:\n")[2]
+    stack.write_text(stack.read_text() + entry.replace("greet", "other"))
+    run("seal", "greet")
+    said = run("doctor", "greet", "--gateway", NOWHERE).stdout
+    assert "✓ greet: sealed as its source is" in said
+    assert "other" not in said
+    assert "✗ other: " in run("doctor", "--gateway", NOWHERE, status=1).stdout
+    assert "has no function 'gret'" in run("doctor", "gret", status=2).stderr
 
 
 def test_without_a_stack_file_it_says_how_to_get_one(project: Path, run: Run) -> None:

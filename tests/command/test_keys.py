@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from faas_seal import AuthorKey, FunctionKey
 from faas_seal.keystore import Keystore, author_key_path
+from faas_sealed.formats.errors import KeyRefused
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY, TextForm, key_id
 
 from .conftest import Run
@@ -68,6 +70,51 @@ def test_keygen_wants_one_name(project: Path, run: Run, arguments: list[str]) ->
     before = list(project.rglob("*"))
     run("keygen", *arguments, status=2)
     assert list(project.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("project")
+def test_keygen_makes_no_key_for_what_the_stack_file_has_not(run: Run) -> None:
+    refused = run("keygen", "gret", status=2).stderr
+    assert "stack.yaml has no function 'gret'" in refused
+    assert "hint: its functions are greet" in refused
+    run("keygen", "gret", "--output", "partner.key")
+
+
+def test_keygen_takes_any_name_where_no_stack_file_is(project: Path, run: Run) -> None:
+    (project / "stack.yaml").unlink()
+    run("keygen", "other")
+    assert (project / ".faas-seal" / "other.key").exists()
+
+
+@pytest.mark.parametrize("verb", [("header",), ("invoke", "-d", "")])
+def test_a_lost_key_is_restored_and_not_made_anew(
+    project: Path, run: Run, verb: tuple[str, ...]
+) -> None:
+    assert "hint: faas-seal seal greet makes it" in run(*verb, "greet", status=3).stderr
+    run("seal")
+    (project / ".faas-seal" / "greet.key").unlink()
+    said = run(*verb, "greet", status=3).stderr
+    assert "hint: restore .faas-seal/greet.key from your copy" in said
+    assert "faas-seal seal greet makes a new key, and faas-seal up greet deploys" in said
+    assert "keygen" not in said
+
+
+@pytest.mark.usefixtures("project")
+def test_a_key_that_a_program_cannot_have_has_a_hint_too(run: Run) -> None:
+    run("seal")
+    Path(".faas-seal/greet.key").unlink()
+    Path("stack.yaml").chmod(0o600)
+    for read, hint in (
+        (lambda: FunctionKey.from_file(".faas-seal/greet.key"), "restore .faas-seal/greet.key"),
+        (lambda: FunctionKey.from_file("nowhere.key"), "name the file that holds it"),
+        (lambda: FunctionKey.from_file("stack.yaml"), "starts with fsk1_"),
+        (lambda: FunctionKey.from_file("greet"), "ls -l greet"),
+        (lambda: FunctionKey(TEXT[:-1]), "copy it anew and whole"),
+        (lambda: AuthorKey.from_file("nowhere.key"), "restore it from your copy"),
+    ):
+        with pytest.raises(KeyRefused) as caught:
+            read()
+        assert hint in caught.value.hint
 
 
 def test_header_prints_what_curl_reads(project: Path, run: Run) -> None:

@@ -126,11 +126,28 @@ def test_without_faas_cli_it_is_the_same(
 
 @pytest.mark.usefixtures("faas_cli")
 def test_nothing_is_overwritten(project: Path, run: Run) -> None:
-    refused = run("new", "greet", status=2)
-    assert "there is a folder greet already" in refused.stderr
+    refused = run("new", "greet", status=2).stderr
+    assert "has a function greet already" in refused
+    assert "or seal it: faas-seal seal greet" in refused
     shutil.rmtree(project / "greet")
     assert "has a function greet already" in run("new", "greet", status=2).stderr
     assert not (project / "template").exists()
+
+
+@pytest.mark.parametrize("stack", [True, False], ids=["a stack file", "none"])
+def test_a_folder_that_is_there_is_added_by_hand_with_the_lines_of_the_hint(
+    project: Path, run: Run, stack: bool
+) -> None:
+    (project / "greet").rename(project / "mine")
+    before = STACK.replace("greet", "other") if stack else ""
+    (project / "stack.yaml").unlink()
+    if stack:
+        (project / "stack.yaml").write_text(before)
+    refused = run("new", "mine", status=2).stderr
+    assert "there is a folder mine already" in refused
+    hint = refused.partition("faas-seal seal mine\n")[2]
+    (project / "stack.yaml").write_text(before + hint)
+    run("seal", "mine")
 
 
 def test_a_name_that_no_function_can_have_is_refused(folder: Path, run: Run) -> None:

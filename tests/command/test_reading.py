@@ -63,6 +63,8 @@ def test_an_altered_file_ends_with_status_4(
     alter(sealed / SEALED, at)
     result = run(*verb, "greet", status=4)
     assert result.stdout == ""
+    assert "hint: fetch the file again" in result.stderr
+    assert "faas-seal seal greet" in result.stderr
     assert not (sealed / "out").exists()
 
 
@@ -75,6 +77,15 @@ def test_what_is_no_sealed_file_ends_with_status_4(
     result = run(*verb, "greet", status=4)
     assert "hint: faas-seal seal greet" in result.stderr
     assert not (project / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_a_forgotten_seal_is_told_of(sealed: Path, run: Run, verb: str) -> None:
+    assert run(verb, "greet").stderr == ""
+    (sealed / "greet" / "handler.py").write_text(HANDLER + "# changed\n")
+    said = run(verb, "greet").stderr
+    assert "greet: it is not sealed as its source is now: faas-seal seal greet" in said
+    assert run(verb, SEALED).stderr == ""
 
 
 def test_verify_takes_the_author_that_the_stack_file_names(sealed: Path, run: Run) -> None:

@@ -150,10 +150,45 @@ def test_the_state_tells_nothing_to_who_has_no_key(project: Path, run: Run, home
 
 def test_a_new_key_seals_anew(project: Path, run: Run) -> None:
     run("seal")
+    old = sealed(project).header.slots[0].id
     (project / ".faas-seal" / "greet.key").unlink()
-    result = run("seal")
-    assert "needs this one now" in result.stderr
+    said = run("seal").stderr
+    assert f"callers with key {old} can no longer call greet" in said
+    assert f"it opens with key {sealed(project).header.slots[0].id} now" in said
     assert opened(project)["handler.py"] == HANDLER.encode()
+
+
+def test_nobody_is_locked_out_without_a_word(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("seal")
+    stored = sealed(project).header.slots[0].id
+    monkeypatch.setenv("PARTNER_KEY", FUNCTION_KEY.encode(os.urandom(32)))
+    said = run("seal", "greet", "--key-env", "PARTNER_KEY").stderr
+    partners = sealed(project).header.slots[0].id
+    assert f"with key {stored} can no longer" in said
+    assert "callers" not in run("seal", "greet", "--key-env", "PARTNER_KEY").stderr
+    said = run("seal").stderr
+    assert f"with key {partners} can no longer call greet" in said
+    assert f"with key {stored} now" in said
+    change(project)
+    assert "callers" not in run("seal").stderr
+
+
+def test_a_source_folder_that_was_moved_is_named_and_where_to_say_so(
+    project: Path, run: Run
+) -> None:
+    (project / "greet").rename(project / "hello")
+    assert "functions.greet, handler: …" in run("seal", status=1).stderr
+    (project / "hello").rename(project / "greet")
+    run("seal")
+    (project / "greet").rename(project / "hello")
+    said = run("seal", status=1).stderr
+    assert "the source folder of greet is not there: ./greet" in said
+    assert "functions.greet, x-faas-seal: {source: …}" in said
+    stack = project / "stack.yaml"
+    stack.write_text(stack.read_text().replace("source: ./greet", "source: ./hello"))
+    run("seal")
 
 
 def test_takes_keys_from_elsewhere_and_keeps_no_copy(

@@ -131,22 +131,48 @@ def test_refuses_an_edit_that_would_change_something_else(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("functions:\n  greet:\n    handler: a\n    handler: b\n", "there twice"),
-        ("functions: [\n", "not YAML"),
-        ("functions:\n  greet: {{ template }}\n", "not YAML"),
+        (
+            "functions:\n  greet:\n    handler: a\n    handler: b\n",
+            "line 4, column 5: 'handler' is there twice",
+        ),
+        ("functions: [\n", "not YAML: line 2, column 1: "),
+        ("functions:\n  greet: {{ template }}\n", "not YAML: line 2, column 1"),
+        ("functions:\n  greet:\n\thandler: a\n", "not YAML: line 3, column 1: "),
+        ("functions:\n  greet: \0\n", "not YAML: "),
         ("just words", "not a stack file"),
         ("", "not a stack file"),
     ],
 )
 def test_refuses_what_is_no_stack_file(text: str, message: str) -> None:
-    with pytest.raises(StackFileRefused, match=message):
+    with pytest.raises(StackFileRefused, match=message) as caught:
         stack(text).function("greet")
+    assert caught.value.hint
 
 
 def test_names_the_functions_there_are_when_one_is_not() -> None:
     with pytest.raises(UsageError) as caught:
         stack(BUSY).function("great")
     assert "greet, other" in caught.value.hint
+
+
+def test_chooses_each_function_once_or_all_of_ours() -> None:
+    both = stack(BUSY)
+    assert [function.name for function in both.chosen()] == ["greet"]
+    assert [function.name for function in both.chosen(["other", "greet", "other"])] == [
+        "other",
+        "greet",
+    ]
+    with pytest.raises(UsageError, match="no function 'great'"):
+        both.chosen(["greet", "great"])
+    with pytest.raises(UsageError, match="no function with lang") as caught:
+        stack("functions: {}\n").chosen()
+    assert caught.value.hint == "faas-seal new greet"
+
+
+def test_without_a_stack_file_the_hint_is_ours() -> None:
+    with pytest.raises(StackFileRefused) as caught:
+        StackFile.load(Path("nowhere.yaml"))
+    assert caught.value.hint.startswith("faas-seal new greet")
 
 
 def test_takes_the_file_that_faas_cli_would_take(

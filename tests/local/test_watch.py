@@ -73,3 +73,17 @@ def test_what_changes_before_the_watching_starts_counts(tmp_path: Path) -> None:
     changed = changes([tmp_path])
     file.write_text("the second")
     next(changed)
+
+
+def test_local_run_tells_of_a_seal_that_was_forgotten(project: Project) -> None:
+    project.write("program", HANDLER.format("first"))
+    project.seal()
+    project.write("program", HANDLER.format("second"))
+    told = "program | it is not sealed as its source is now: faas-seal seal program"
+    with project.serving() as served:
+        served.stderr.wait_for(told)
+        assert served.call().text == "first"
+        project.write("program", HANDLER.format("third"))
+        wait_until(lambda: served.stderr.text.count(told) == 2, "the change is told of")
+        project.seal()
+        wait_until(lambda: served.call().text == "third", "the third handler answers")

@@ -10,23 +10,31 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import faas_sealed
 import requests
-from faas_sealed.formats.errors import MalformedKey, MissingKey, SealError
+from faas_sealed.formats.errors import FileRefused, KeyRefused, MalformedKey, MissingKey, SealError
 from faas_sealed.formats.file import verify
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 
 from faas_seal import keystore
 from faas_seal.client import HEADER, is_loopback, problem_in
+from faas_seal.forgotten import in_step
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing import REQUIREMENTS, SEALED_FILE, plan, sealed_folder, source_of
-from faas_seal.stackfile import LANGUAGE, Function, StackFile, gateway_address
+from faas_seal.sealing import REQUIREMENTS, check_source, source_of
+from faas_seal.stackfile import (
+    LANGUAGE,
+    SEALED_FILE,
+    Function,
+    StackFile,
+    gateway_address,
+    sealed_folder,
+)
 
 TIMEOUT_SECONDS = 3.0
 
@@ -46,23 +54,21 @@ class Check:
     next_step: str = ""
 
 
-def examine(path: Path, gateway: str | None) -> Iterator[Check]:
-    """Yield everything that can be said of the project with this stack file."""
+def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[Check]:
+    """Yield everything that can be said of the project with this stack file.
+
+    Of its functions those named, or else all of ours.
+    """
     yield from _programs()
     yield from _told("signing key", _signing_key())
     try:
         stack = StackFile.load(path)
-        functions = [function for function in stack.functions.values() if function.sealed_lang]
+        functions = stack.chosen(names)
     except SealError as error:
         yield Check("stack file", False, str(error), error.hint)
         return
-    names = ", ".join(function.name for function in functions)
-    yield Check(
-        "stack file",
-        bool(functions),
-        f"{path}: {names or f'no function with lang: {LANGUAGE}'}",
-        "" if functions else "faas-seal new greet",
-    )
+    shown = ", ".join(function.name for function in functions)
+    yield Check("stack file", True, f"{path}: {shown}")
     yield from _told("keys", _project(stack))
     yield from _told("template", _template(stack))
     for function in functions:
@@ -165,6 +171,7 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     name = function.name
     try:
         source = stack.folder / source_of(function)
+        check_source(stack, function)
     except SealError as error:
         yield Check(name, False, str(error), error.hint)
         return
@@ -174,18 +181,29 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     path = sealed_folder(stack.folder, name) / SEALED_FILE
     try:
         if not path.exists():
-            yield Check(name, False, "not sealed yet", f"faas-seal seal {name}")
+            yield _not_sealed(name)
             return
         author = keystore.known_author() or _named_author(function)
         file = verify(path.read_bytes(), author)
-        in_step = _in_step(stack, name)
-    except (MissingKey, MalformedKey) as error:
+        key = Keystore(stack.folder).function_key(name)
+        unchanged = in_step(stack, name)
+    except KeyRefused as error:
         yield Check(name, None, f"not known to be in order: {error}", error.hint)
         return
-    except SealError as error:
+    except FileRefused as error:
         yield Check(name, False, str(error), error.hint or f"faas-seal seal {name}")
         return
-    if not in_step:
+    except SealError as error:
+        step = error.hint or f"mend that, and then: faas-seal seal {name}"
+        yield Check(name, False, str(error), step)
+        return
+    ids = [slot.id for slot in file.header.slots]
+    if key_id(key) not in ids:
+        finding = f"sealed for another key: it opens with {', '.join(ids)}, and yours is "
+        step = f"put that key back, or seal for yours: faas-seal seal {name}"
+        yield Check(name, False, finding + key_id(key), step)
+        return
+    if not unchanged:
         finding = "the source has changed since, or it was sealed elsewhere"
         yield Check(name, False, finding, f"faas-seal seal {name}")
         return
@@ -195,6 +213,17 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     for warning in warnings_for(stack, name, function.source or function.handler):
         yield Check(name, False, warning, "change the stack file")
     yield Check(name, True, f"sealed as its source is, content id {file.header.content_id}")
+
+
+def _not_sealed(name: str) -> Check:
+    step = f"faas-seal seal {name}"
+    try:
+        keystore.author_seed()
+    except MissingKey:  # seal makes it
+        pass
+    except KeyRefused as error:
+        return Check(name, False, "not sealed yet, and the signing key is refused", error.hint)
+    return Check(name, False, "not sealed yet", step)
 
 
 def _requirements(name: str, path: Path) -> Iterator[Check]:
@@ -215,12 +244,7 @@ def _named_author(function: Function) -> bytes:
     return AUTHOR_PUBLIC.decode(function.environment.get("seal_author", ""))
 
 
-def _in_step(stack: StackFile, name: str) -> bool:
-    function_key = Keystore(stack.folder).function_key(name)
-    return plan(stack, name, keystore.author_seed(), function_key).file is None
-
-
-def _gateway(url: str, functions: list[Function]) -> Iterator[Check]:
+def _gateway(url: str, functions: Sequence[Function]) -> Iterator[Check]:
     try:
         _get(f"{url}/healthz")
     except requests.RequestException:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faas_sealed.formats.errors import KeyRefused, MalformedKey, MissingKey
+from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
     AUTHOR_SEED,
@@ -27,9 +28,14 @@ from faas_sealed.formats.keys import (
 )
 
 from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
-from faas_seal.stackfile import check_name
+from faas_seal.stackfile import SEALED_FILE, check_name, sealed_folder
 
 FOLDER = ".faas-seal"
+
+_BY_HAND = "run it by hand, without a shell's pipes and variables: it must print the key alone"
+_AUTHOR_WAY_BACK = (
+    "restore it from your copy; faas-seal keygen --author makes a new one, for new functions"
+)
 
 
 class Keystore:
@@ -48,9 +54,19 @@ class Keystore:
         if not path.exists():
             raise MissingKey(
                 f"there is no function key for {name}: {path} does not exist",
-                hint=f"faas-seal keygen {name}, or give the key with --key-file",
+                hint=f"{self.way_back(name)}; or give the key with --key-file",
             )
         return read_key_file(path, FUNCTION_KEY)
+
+    def way_back(self, name: str) -> str:
+        """Return what gives `name` a key that opens it: what is deployed opens with no new one."""
+        path = self.path(name)
+        if (sealed_folder(self.folder.parent, name) / SEALED_FILE).exists():
+            return (
+                f"restore {path} from your copy; without one, faas-seal seal {name} makes a new "
+                f"key, and faas-seal up {name} deploys what that opens"
+            )
+        return f"faas-seal seal {name} makes it"
 
     def add(self, name: str, key: bytes) -> Path:
         """Write a new function key and return where it lies, or raise KeyExists."""
@@ -95,7 +111,10 @@ class KeySource:
             return read_key_file(Path(self.file), form)
         if self.variable is not None:
             if self.variable not in os.environ:
-                raise MissingKey(f"the environment variable {self.variable} is not set")
+                raise MissingKey(
+                    f"the environment variable {self.variable} is not set",
+                    hint=f"export it, with a key's text: {form.prefix}…",
+                )
             return parse_key(os.environ[self.variable], form, f"the variable {self.variable}")
         if self.command is not None:
             return parse_key(_output(self.command), form, "the command's output")
@@ -141,7 +160,7 @@ def author_seed() -> bytes:
     if not path.exists():
         raise MissingKey(
             f"there is no author's signing key: {path} does not exist",
-            hint="faas-seal keygen --author",
+            hint=_AUTHOR_WAY_BACK,
         )
     return read_key_file(path, AUTHOR_SEED)
 
@@ -175,8 +194,21 @@ def read_key_file(path: Path, form: TextForm) -> bytes:
             )
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyRefused(f"the key file {path} cannot be read: {_reason(error)}") from None
+        raise KeyRefused(
+            f"the key file {path} cannot be read: {_reason(error)}", hint=_instead_of(path, form)
+        ) from None
     return parse_key(text, form, str(path))
+
+
+def _instead_of(path: Path, form: TextForm) -> str:
+    """Return what to do about a key file that cannot be read."""
+    if path.exists():
+        return f"ls -l {shlex.quote(str(path))}"
+    if form is AUTHOR_SEED:
+        return _AUTHOR_WAY_BACK
+    if path.parent.name == FOLDER and FUNCTION_NAME.fullmatch(path.stem):
+        return Keystore(path.parent.parent).way_back(path.stem)
+    return f"name the file that holds it, such as {FOLDER}/greet.key"
 
 
 def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None:
@@ -199,11 +231,14 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
     """
     keys = key_lines(text)
     if len(keys) != 1:
-        raise MalformedKey(f"{where} holds {len(keys)} keys, expected one")
+        raise MalformedKey(
+            f"{where} holds {len(keys)} keys, expected one",
+            hint=f"beside comments (#) it has one line, which starts with {form.prefix}",
+        )
     try:
         return form.decode(keys[0])
     except MalformedKey as error:
-        raise MalformedKey(f"{where}: {error}") from None
+        raise MalformedKey(f"{where}: {error}", hint=error.hint) from None
 
 
 def key_lines(text: str) -> list[str]:
@@ -220,9 +255,11 @@ def _output(command: str) -> str:
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
         )
     except (OSError, ValueError, IndexError) as error:
-        raise KeyRefused(f"the key command cannot be run: {_reason(error)}") from None
+        raise KeyRefused(
+            f"the key command cannot be run: {_reason(error)}", hint=_BY_HAND
+        ) from None
     if done.returncode:
-        raise KeyRefused(f"the key command ended with status {done.returncode}")
+        raise KeyRefused(f"the key command ended with status {done.returncode}", hint=_BY_HAND)
     return done.stdout
 
 

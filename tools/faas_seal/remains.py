@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faas_seal.keystore import FOLDER
-from faas_seal.sealing import REQUIREMENTS, SEALED_FILE
+from faas_seal.sealing import REQUIREMENTS
 from faas_seal.source import secret_in
-from faas_seal.stackfile import StackFile
+from faas_seal.stackfile import SEALED_FILE, StackFile
 
 # What faas-cli makes of the template's handler folder.
 BUILD_FOLDER = "build"

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from faas_seal.errors import StackFileRefused, UsageError
 from faas_seal.local.template import find_template
-from faas_seal.stackfile import LANGUAGE, StackFile, check_name
-
-DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+from faas_seal.stackfile import DEFAULT_GATEWAY, LANGUAGE, StackFile, check_name
 
 _HEAD = """\
 version: 1.0
@@ -32,13 +30,22 @@ def check_new(stack: Path, name: str) -> None:
     """Raise UsageError if the function `name` cannot be new beside this stack file."""
     check_name(name)
     folder = stack.parent / name
+    if stack.exists() and name in StackFile.load(stack).functions:
+        raise UsageError(
+            f"{stack.name} has a function {name} already",
+            hint=f"choose another name, or seal it: faas-seal seal {name}",
+        )
     if folder.exists():
-        raise UsageError(f"there is a folder {folder} already", hint="choose another name")
+        below = "below functions" if stack.exists() else "as a new file"
+        lines = _entry(name, prefix="")
+        if not stack.exists():
+            lines = _HEAD.format(gateway=DEFAULT_GATEWAY) + lines
+        raise UsageError(
+            f"there is a folder {folder} already",
+            hint="choose another name; or, if your handler.py is in there, put this into "
+            f"{stack}, {below}, and then: faas-seal seal {name}\n{lines}",
+        )
     if stack.exists():
-        if name in StackFile.load(stack).functions:
-            raise UsageError(
-                f"{stack.name} has a function {name} already", hint="choose another name"
-            )
         _extended(stack, name, prefix="")  # faas-cli would not look where its entry goes
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from faas_sealed.formats import bundle
 from faas_sealed.formats.errors import FileRefused, MalformedBundle, WrongSignature
-from faas_sealed.formats.file import Recipient, SealedFile, seal, verify
+from faas_sealed.formats.file import Recipient, SealedFile, claimed_author, seal, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import hkdf
 
@@ -21,10 +21,17 @@ from faas_seal.imports import libraries, own_modules
 from faas_seal.keystore import Keystore
 from faas_seal.replacing import Replacement, replace
 from faas_seal.source import IGNORE_FILE, read_source
-from faas_seal.stackfile import LANGUAGE, Function, StackFile, check_name
+from faas_seal.stackfile import (
+    EXTENSION,
+    LANGUAGE,
+    SEALED_FILE,
+    SEALED_FOLDER,
+    Function,
+    StackFile,
+    check_name,
+    sealed_folder,
+)
 
-SEALED_FOLDER = "sealed"
-SEALED_FILE = "function.sealed"
 REQUIREMENTS = "requirements.txt"
 
 # The last is macOS's, and holds names of files beside it.
@@ -35,7 +42,8 @@ _ALLOWED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
 class Plan:
     """What sealing one function comes to, before anything is written.
 
-    `file` is None where the sealed folder is up to date already.
+    `file` is None where the sealed folder is up to date already. `locked_out` are the ids of
+    the keys that open the file in its place and will not open this one.
     """
 
     function: Function
@@ -45,6 +53,7 @@ class Plan:
     requirements: bytes
     preload: tuple[str, ...]
     own_modules: tuple[str, ...]
+    locked_out: tuple[str, ...]
     left_out: tuple[str, ...]
     state: bytes = field(repr=False)
 
@@ -58,18 +67,16 @@ def source_of(function: Function) -> str:
         )
     source = function.source or function.handler
     if not source:
-        raise StackFileRefused(f"functions.{function.name} has no handler")
+        raise StackFileRefused(
+            f"functions.{function.name} has no handler",
+            hint=f"add handler: ./{function.name} to it, the folder of handler.py",
+        )
     if Path(source) == Path(SEALED_FOLDER, function.name):
         raise StackFileRefused(
             f"functions.{function.name} points to its sealed folder and names no source",
-            hint=f"add x-faas-seal: {{source: ./{function.name}}} to it",
+            hint=f"add {EXTENSION}: {{source: ./{function.name}}} to it",
         )
     return source
-
-
-def sealed_folder(project: Path, name: str) -> Path:
-    """Return where the sealed folder of a function lies."""
-    return project / SEALED_FOLDER / check_name(name)
 
 
 def plan(
@@ -86,6 +93,7 @@ def plan(
     if not new_author:
         _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
     folder = sealed_folder(stack.folder, name)
+    check_source(stack, function)
     _check_folders(stack.folder / source, folder)
     read = read_source(stack.folder / source)
     data = _pack(read.files)
@@ -120,9 +128,22 @@ def plan(
         requirements,
         preload,
         own_modules(read.files),
+        _locked_out(folder, key_id(function_key)),
         read.left_out,
         state,
     )
+
+
+def check_source(stack: StackFile, function: Function) -> None:
+    """Raise SourceRefused if the source folder that the stack file names is not there."""
+    source = source_of(function)
+    if not (stack.folder / source).is_dir():
+        member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
+        raise SourceRefused(
+            f"the source folder of {function.name} is not there: {source}",
+            hint=f"where is it now? Put that into {stack.path.name}: "
+            f"functions.{function.name}, {member}",
+        )
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
@@ -205,6 +226,16 @@ def _previous(folder: Path, author: bytes) -> SealedFile | None:
         return verify((folder / SEALED_FILE).read_bytes(), author)
     except (OSError, FileRefused):
         return None
+
+
+def _locked_out(folder: Path, new: str) -> tuple[str, ...]:
+    """Return the ids of the keys that open the file that is there, if `new` is none of them."""
+    try:
+        data = (folder / SEALED_FILE).read_bytes()
+        ids = tuple(slot.id for slot in verify(data, claimed_author(data)).header.slots)
+    except (OSError, FileRefused):
+        return ()
+    return () if new in ids else ids
 
 
 def _state(mac: str, file: SealedFile | None) -> bytes:

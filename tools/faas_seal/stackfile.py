@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +23,8 @@ DEFAULT_NAMES = ("stack.yaml", "stack.yml")
 LANGUAGE = "python3-encrypted"
 DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 EXTENSION = "x-faas-seal"
+SEALED_FOLDER = "sealed"
+SEALED_FILE = "function.sealed"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
 
@@ -59,10 +63,12 @@ class StackFile:
         except FileNotFoundError:
             raise StackFileRefused(
                 f"there is no stack file {path}",
-                hint=f"faas-cli new --lang {LANGUAGE} greet",
+                hint="faas-seal new greet makes one; --yaml names one elsewhere",
             ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise StackFileRefused(f"{path} cannot be read: {error}") from None
+            raise StackFileRefused(
+                f"{path} cannot be read: {error}", hint=f"ls -l {shlex.quote(str(path))}"
+            ) from None
 
     @property
     def folder(self) -> Path:
@@ -93,6 +99,21 @@ class StackFile:
                 hint=f"its functions are {', '.join(self.functions) or 'none yet'}",
             )
         return self.functions[name]
+
+    @property
+    def ours(self) -> tuple[Function, ...]:
+        """The functions that are built from our template."""
+        return tuple(function for function in self.functions.values() if function.sealed_lang)
+
+    def chosen(self, names: Iterable[str] = ()) -> tuple[Function, ...]:
+        """Return the functions named, each once, or else all of ours; raise UsageError for none."""
+        functions = tuple(map(self.function, dict.fromkeys(names))) or self.ours
+        if not functions:
+            raise UsageError(
+                f"{self.path.name} has no function with lang: {LANGUAGE}",
+                hint="faas-seal new greet",
+            )
+        return functions
 
     def sealed(self, name: str, *, handler: str, source: str, author: str) -> StackFile:
         """Return this stack file with the function `name` pointing to its sealed folder.
@@ -127,11 +148,17 @@ class StackFile:
     def _plain(self) -> dict[str, Any]:
         try:
             plain = yamltext.read(self.text)
-        except (YAMLError, ValueError) as error:
-            problem = " ".join(str(error).split())
-            raise StackFileRefused(f"{self.path} is not YAML: {problem}") from None
+        except ValueError as error:
+            raise StackFileRefused(
+                f"{self.path} is not YAML: {error}",
+                hint="look there, and at the line above: often it is a tab, the indentation, "
+                "or a quote or bracket that stays open",
+            ) from None
         if not isinstance(plain, dict):
-            raise StackFileRefused(f"{self.path} is not a stack file")
+            raise StackFileRefused(
+                f"{self.path} is not a stack file: it has no functions",
+                hint="faas-seal new greet writes one in an empty folder",
+            )
         return plain
 
 
@@ -143,6 +170,11 @@ def find(option: str | None) -> Path:
         if Path(name).exists():
             return Path(name)
     return Path(DEFAULT_NAMES[0])
+
+
+def sealed_folder(project: Path, name: str) -> Path:
+    """Return where the sealed folder of a function lies, beside the stack file."""
+    return project / SEALED_FOLDER / check_name(name)
 
 
 def gateway_address(given: str | None, named: str = "") -> str:

@@ -21,9 +21,9 @@ from faas_seal.keystore import Keystore
 from faas_seal.local.interpreter import find_interpreter, install_beside
 from faas_seal.local.program import Program
 from faas_seal.local.template import find_template
-from faas_seal.sealing import SEALED_FILE, source_of
+from faas_seal.sealing import source_of
 from faas_seal.source import read_source
-from faas_seal.stackfile import StackFile, check_name
+from faas_seal.stackfile import SEALED_FILE, StackFile, check_name
 
 # Whether a `.sealignore` leaves them out or not.
 _TESTS = pathspec.GitIgnoreSpec.from_lines(

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+")
@@ -21,10 +22,17 @@ _NULL = "tag:yaml.org,2002:null"
 def read(text: str) -> Any:
     """Return a document as dicts, lists and strings; no scalar but null is interpreted.
 
-    That is how faas-cli reads what it declares as text. Raises YAMLError for what is
-    not YAML, ValueError for a mapping with one key twice or with keys that are no texts.
+    That is how faas-cli reads what it declares as text. Raises ValueError, which names the
+    place, for what is not YAML and for a mapping with one key twice or keys that are no texts.
     """
-    node = _compose(text)
+    try:
+        node = _compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "it cannot be read"
+        raise ValueError(f"{_place(mark)}{problem}") from None
+    except YAMLError as error:  # of a character that no YAML may have
+        raise ValueError(" ".join(str(error).split())) from None
     return None if node is None else _plain(node)
 
 
@@ -83,6 +91,11 @@ def _scalar(value: str) -> str:
     return value if _PLAIN_SCALAR.fullmatch(value) else json.dumps(value)
 
 
+def _place(mark: Any) -> str:
+    """Return where a mark of ruamel's stands, counted from 1 as editors do."""
+    return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+
+
 def _compose(text: str) -> Node | None:
     return YAML(typ="rt", pure=True).compose(text)  # type: ignore[no-any-return]
 
@@ -102,9 +115,9 @@ def _plain(node: Node) -> Any:
                 if isinstance(base, MappingNode):
                     merged = {**_plain(base), **merged}
         elif not isinstance(key, ScalarNode):
-            raise ValueError("a key is not a text")
+            raise ValueError(f"{_place(key.start_mark)}a key is not a text")
         elif key.value in own:
-            raise ValueError(f"{key.value!r} is there twice")
+            raise ValueError(f"{_place(key.start_mark)}{key.value!r} is there twice")
         else:
             own[key.value] = _plain(value)
     return {**merged, **own}

@@ -13,15 +13,16 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.shell_completion import CompletionItem
 from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 from rich.console import Console
 
 from faas_seal import keystore
 from faas_seal.errors import UsageError
+from faas_seal.forgotten import forgotten
 from faas_seal.keystore import KeySource, Keystore, parse_key
-from faas_seal.sealing import SEALED_FILE, SEALED_FOLDER, sealed_folder
-from faas_seal.stackfile import StackFile, find
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -106,14 +107,26 @@ def sealed_files(stack: str | None, others: Iterable[str]) -> list[Path]:
     return [*project(stack).glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, others)]
 
 
-def read_sealed(path: Path) -> bytes:
-    """Read a sealed file, or raise FileRefused."""
+def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
+    """Read and verify a sealed file of `author`, or of whom it names; or raise FileRefused."""
+    name = path.resolve().parent.name
+    seal_anew = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else "faas-seal seal"
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
-        name = path.parent.name
-        hint = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else ""
-        raise FileRefused(f"there is no sealed file {path}", hint=hint) from None
+        raise FileRefused(f"there is no sealed file {path}", hint=seal_anew) from None
+    try:
+        return verify(data, author or claimed_author(data))
+    except FileRefused as error:
+        error.hint = f"fetch the file again, or, if it is yours, seal it anew: {seal_anew}"
+        raise
+
+
+def warn_if_forgotten(target: str, stack: str | None) -> None:
+    """Warn if `target` is a function whose source has changed since it was sealed."""
+    path = find(stack)
+    if FUNCTION_NAME.fullmatch(target) and path.exists() and (said := forgotten(path, target)):
+        warn(f"{target}: {said}")
 
 
 def read_author(given: str) -> bytes:
@@ -133,11 +146,17 @@ def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
     """Return the function key that the options name, or the one in the keystore."""
     if key:
         return key.read(FUNCTION_KEY)
-    path = find(stack)
-    store = Keystore(path.parent)
-    if path.exists() and not store.path(name).exists():
-        StackFile.load(path).function(name)  # there may be no such function
+    store = Keystore(project(stack))
+    if not store.path(name).exists():
+        check_function(name, stack)
     return store.function_key(name)
+
+
+def check_function(name: str, stack: str | None) -> None:
+    """Raise UsageError for a name that the stack file, where there is one, has not."""
+    path = find(stack)
+    if path.exists():
+        StackFile.load(path).function(name)
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:

@@ -4,7 +4,14 @@ from dataclasses import asdict
 
 import click
 
-from faas_seal.cli.common import console, json_option, say_json, stack_option
+from faas_seal.cli.common import (
+    check_function,
+    console,
+    function_names,
+    json_option,
+    say_json,
+    stack_option,
+)
 from faas_seal.client import check_address
 from faas_seal.doctor import Check, examine
 from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
@@ -13,21 +20,24 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}
 
 
 @click.command()
+@click.argument("names", metavar="[NAME]…", nargs=-1, shell_complete=function_names)
 @click.option(
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
 @stack_option
 @json_option
-def doctor(gateway: str | None, stack_option: str | None, as_json: bool) -> int:
+def doctor(
+    names: tuple[str, ...], gateway: str | None, stack_option: str | None, as_json: bool
+) -> int:
     """Look for what is wrong, and say what to do about it.
 
     \b
       faas-seal doctor
-      faas-seal doctor --gateway https://gateway.example
+      faas-seal doctor greet --gateway https://gateway.example
 
-    Looks at programs, keys, the stack file, the template, each function's sealed file and
-    the gateway, and changes nothing. A function that is deployed is asked, without its
-    key and without running its handler, whether the key header arrives.
+    Looks at programs, keys, the stack file, the template, the sealed file of each function
+    or of those named, and the gateway, and changes nothing. A function that is deployed is
+    asked, without its key and without running its handler, whether the key header arrives.
 
     ✓ is in order, ✗ is not, - is not needed or not known. Ends with status 1 if anything
     is not in order.
@@ -35,7 +45,9 @@ def doctor(gateway: str | None, stack_option: str | None, as_json: bool) -> int:
     if gateway:
         gateway = gateway_address(gateway)
         check_address(gateway)
-    checks = examine(find(stack_option), gateway)
+    for name in names:
+        check_function(name, stack_option)
+    checks = examine(find(stack_option), names, gateway)
     if as_json:
         found = list(checks)
         say_json([asdict(check) for check in found])

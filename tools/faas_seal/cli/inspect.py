@@ -3,8 +3,6 @@ from __future__ import annotations
 import datetime
 
 import click
-from faas_sealed.formats.file import claimed_author
-from faas_sealed.formats.file import verify as verify_file
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 from rich.text import Text
@@ -19,6 +17,7 @@ from faas_seal.cli.common import (
     say_json,
     sealed_path,
     stack_option,
+    warn_if_forgotten,
 )
 
 
@@ -37,10 +36,8 @@ def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
     is checked with the author that the file names; whether that is the right one is for
     verify.
     """
-    path = sealed_path(target, stack_option)
-    data = read_sealed(path)
-    author = claimed_author(data)
-    header = verify_file(data, author).header
+    header = read_sealed(sealed_path(target, stack_option)).header
+    warn_if_forgotten(target, stack_option)
     if as_json:
         say_json(_members(header))
         return

@@ -7,7 +7,15 @@ import click
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal.cli.common import function_names, json_option, project, say, say_json, stack_option
+from faas_seal.cli.common import (
+    check_function,
+    function_names,
+    json_option,
+    project,
+    say,
+    say_json,
+    stack_option,
+)
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore, add_author, write_author_key, write_function_key
 from faas_seal.stackfile import check_name
@@ -25,7 +33,8 @@ def keygen(
     """Make the function key of NAME, or your signing key.
 
     seal makes the keys that it misses, so that this is for making them beforehand or
-    elsewhere. A key that exists is never overwritten.
+    elsewhere. A key that exists is never overwritten; one that is lost does not come
+    back by this: what is deployed opens with the old one alone.
 
     \b
       faas-seal keygen greet
@@ -46,6 +55,8 @@ def keygen(
         result, shown = {"file": str(path), "author": public}, f"Public key:        {public}"
     else:
         check_name(name)
+        if not output:
+            check_function(name, stack_option)
         path = Path(output) if output else Keystore(project(stack_option)).add(name, key)
         if output:
             write_function_key(path, name, key)

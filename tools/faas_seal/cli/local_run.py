@@ -6,7 +6,7 @@ import click
 
 from faas_seal.cli.common import function_names, stack_option
 from faas_seal.errors import UsageError
-from faas_seal.stackfile import LANGUAGE, StackFile, find
+from faas_seal.stackfile import StackFile, find
 
 
 @click.command("local-run")
@@ -41,13 +41,8 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
             "local-run is for Linux", hint="faas-cli local-run serves there, with Docker"
         )
     stack = StackFile.load(find(stack_option))
-    chosen = names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
-    if not chosen:
-        raise UsageError(
-            f"{stack.path.name} has no function with lang: {LANGUAGE}",
-            hint=f"faas-cli new --lang {LANGUAGE} greet",
-        )
+    chosen = [function.name for function in stack.chosen(names)]
     # Only Linux has what this needs.
     from faas_seal.local.serve import serve
 
-    serve(stack.path, list(dict.fromkeys(chosen)), port)
+    serve(stack.path, chosen, port)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 from faas_sealed.formats import bundle
-from faas_sealed.formats.file import claimed_author
-from faas_sealed.formats.file import verify as verify_file
 
 from faas_seal.cli.common import (
     author_option,
@@ -47,8 +45,8 @@ def open_(
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty", hint="name a new folder")
-    data = read_sealed(sealed_path(target, stack_option))
-    sealed = verify_file(data, read_author(author) if author else claimed_author(data))
+    path = sealed_path(target, stack_option)
+    sealed = read_sealed(path, read_author(author) if author else None)
     held = function_key(key, sealed.header.function, stack_option)
     files = bundle.unpack(sealed.bundle(sealed.content_key(held, ANY_TIME)))
     _write(folder, files)

@@ -88,8 +88,7 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
     if path.exists():
         stack = StackFile.load(path)
         if not folders:
-            ours = [function for function in stack.functions.values() if function.sealed_lang]
-            folders = [stack.folder / source_of(function) for function in ours]
+            folders = [stack.folder / source_of(function) for function in stack.ours]
         canaries |= function_canaries(Keystore(stack.folder))
     if not folders:
         raise UsageError("there is no source to look for", hint="name it with --source FOLDER")

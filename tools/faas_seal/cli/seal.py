@@ -30,7 +30,7 @@ from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
 from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
 from faas_seal.sealing import Plan, plan, point_to_sealed, source_of, write
-from faas_seal.stackfile import LANGUAGE, StackFile, find
+from faas_seal.stackfile import StackFile, find
 from faas_seal.watching import changes
 
 
@@ -82,7 +82,7 @@ def seal(
         once(as_json=as_json)
         return
     stack = StackFile.load(path)
-    sources = [stack.folder / source_of(stack.function(name)) for name in _chosen(stack, names)]
+    sources = [stack.folder / source_of(function) for function in stack.chosen(names)]
     changed = changes(sources)  # what is saved while this seals counts
     once()
     warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
@@ -94,10 +94,6 @@ def seal(
                 complain(str(error), error.hint)
             except OSError as error:
                 complain(reason(error), "")
-
-
-def _chosen(stack: StackFile, names: tuple[str, ...]) -> tuple[str, ...]:
-    return names or tuple(f.name for f in stack.functions.values() if f.sealed_lang)
 
 
 def _seal(
@@ -113,19 +109,14 @@ def _seal(
 ) -> None:
     """Seal once; `quiet` says nothing of functions that have not changed."""
     stack = StackFile.load(path)
-    chosen = _chosen(stack, names)
-    if not chosen:
-        raise UsageError(
-            f"{stack.path.name} has no function with lang: {LANGUAGE}",
-            hint=f"faas-cli new --lang {LANGUAGE} greet",
-        )
+    chosen = [function.name for function in stack.chosen(names)]
     if key and len(chosen) > 1:
         raise UsageError("one key cannot be for several functions", hint="name one function")
     if key.file == author_key.file == "-":
         raise UsageError("both keys cannot come from standard input")
     store = Keystore(stack.folder)
     seed, seed_is_new = _signing_key(author_key)
-    keys = {name: _function_key(store, key, name) for name in dict.fromkeys(chosen)}
+    keys = {name: _function_key(store, key, name) for name in chosen}
     plans = [
         plan(stack, name, seed, function_key, new_author=new_author)
         for name, (function_key, _) in keys.items()
@@ -139,8 +130,8 @@ def _seal(
         function_key, is_new = keys[item.function.name]
         if is_new:
             warn(f"made the function key {store.add(item.function.name, function_key)}", "note")
-            if item.folder.exists():
-                warn(f"whoever called {item.function.name} with another key needs this one now")
+        if item.locked_out:
+            warn(_lock_out(item, key_id(function_key)))
     write(plans, stack, edited)
     for message in _warnings(edited, plans):
         warn(message)
@@ -156,6 +147,14 @@ def _seal(
             _report(item)
     if edited is not stack:
         say(f"{stack.path}: points to sealed/ now")
+
+
+def _lock_out(item: Plan, new: str) -> str:
+    name, old = item.function.name, ", ".join(item.locked_out)
+    return (
+        f"callers with key {old} can no longer call {name} once this is deployed: it opens with "
+        f"key {new} now. To keep theirs: faas-seal seal {name} --key-file FILE"
+    )
 
 
 def _signing_key(source: KeySource) -> tuple[bytes, bool]:

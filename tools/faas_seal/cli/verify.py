@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import click
 from faas_sealed.formats.errors import MissingKey
-from faas_sealed.formats.file import verify as verify_file
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
@@ -17,6 +16,7 @@ from faas_seal.cli.common import (
     say_json,
     sealed_path,
     stack_option,
+    warn_if_forgotten,
 )
 from faas_seal.errors import UsageError
 from faas_seal.keystore import author_seed
@@ -40,7 +40,8 @@ def verify(target: str, author: str | None, stack_option: str | None, as_json: b
     """
     path = sealed_path(target, stack_option)
     expected = read_author(author) if author else _expected(target, stack_option)
-    header = verify_file(read_sealed(path), expected).header
+    header = read_sealed(path, expected).header
+    warn_if_forgotten(target, stack_option)
     if as_json:
         say_json(
             {

@@ -15,8 +15,8 @@ from faas_seal.local.durations import parse_duration
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.template import Template, find_template
 from faas_seal.local.upstream import LOOPBACK
-from faas_seal.sealing import REQUIREMENTS, SEALED_FILE, source_of
-from faas_seal.stackfile import StackFile, substitute
+from faas_seal.sealing import REQUIREMENTS, source_of
+from faas_seal.stackfile import SEALED_FILE, StackFile, substitute
 
 NAMESPACE = "openfaas-fn"
 # The watchdog's own default.

@@ -7,16 +7,23 @@ import queue
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from faas_seal.forgotten import forgotten
 from faas_seal.local.console import Console
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.gateway import Gateway
 from faas_seal.local.program import load_program
 from faas_seal.local.supervisor import Supervisor
-from faas_seal.stackfile import find
+from faas_seal.sealing import source_of
+from faas_seal.stackfile import StackFile, find
+from faas_seal.watching import changes
+
+# How long `seal --watch`, or a person, may take to seal what was saved before a word is said.
+SEALED_MEANWHILE_SECONDS = 2.0
 
 # What ends the waiting: a signal's number, a function that is ready, or one that is not.
 _Event = signal.Signals | Supervisor | Exception
@@ -46,6 +53,10 @@ def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
                 return
         gateway.start()
         _announce(console, gateway, stack_path)
+        for name in names:
+            threading.Thread(
+                target=_tell_of_changes, args=(stack_path, name, console), daemon=True
+            ).start()
         while not _ended(events.get()):
             pass
     finally:
@@ -59,6 +70,17 @@ def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
         if waiting := gateway.background.waiting():
             console.say(f"{waiting} asynchronous calls were not made any more")
         console.close()
+
+
+def _tell_of_changes(stack_path: Path, name: str, console: Console) -> None:
+    """Say, now and after each change, if what is served is not what the source says."""
+    stack = StackFile.load(stack_path)
+    changed = changes([stack.folder / source_of(stack.function(name))])
+    while True:
+        if said := forgotten(stack_path, name):
+            console.about(name, said)
+        next(changed)
+        time.sleep(SEALED_MEANWHILE_SECONDS)
 
 
 def _ended(event: _Event) -> bool:

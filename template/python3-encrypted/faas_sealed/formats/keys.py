@@ -36,17 +36,21 @@ class TextForm:
     def decode(self, text: str) -> bytes:
         """Return the bytes of a text form; raise MalformedKey without repeating it."""
         if not text.startswith(self.prefix):
-            raise MalformedKey(f"{self.noun} expected: the text does not start with {self.prefix}")
+            raise self._malformed(f"expected: the text does not start with {self.prefix}")
         try:
             data = base64_decode(text[len(self.prefix) :])
         except ValueError as error:
-            raise MalformedKey(f"{self.noun} is damaged: {error}") from None
+            raise self._malformed(f"is damaged: {error}") from None
         key, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
         if len(key) != self.length:
-            raise MalformedKey(f"{self.noun} is {len(key)} bytes, expected {self.length}")
+            raise self._malformed(f"is {len(key)} bytes, expected {self.length}")
         if checksum != self._checksum(key):
-            raise MalformedKey(f"{self.noun} is damaged: its checksum does not match")
+            raise self._malformed("is damaged: its checksum does not match")
         return key
+
+    def _malformed(self, problem: str) -> MalformedKey:
+        hint = f"copy it anew and whole, from {self.prefix} to its end"
+        return MalformedKey(f"{self.noun} {problem}", hint=hint)
 
     def _checksum(self, key: bytes) -> bytes:
         return hashlib.sha256(self.prefix.encode("ascii") + key).digest()[:CHECKSUM_BYTES]
