@@ -11,7 +11,6 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import faas_sealed
@@ -21,12 +20,15 @@ from faas_sealed.formats.file import verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 
 from faas_seal import keystore
+from faas_seal.check import Check
 from faas_seal.client import HEADER, is_loopback, problem_in
-from faas_seal.forgotten import in_step
+from faas_seal.draft import REQUIREMENTS, check_source, source_of
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing import REQUIREMENTS, check_source, source_of
+from faas_seal.sealing import in_step
+from faas_seal.secretchecks import checks_of_secrets
+from faas_seal.secretfiles import SecretFiles
 from faas_seal.stackfile import (
     LANGUAGE,
     SEALED_FILE,
@@ -42,16 +44,6 @@ _OTHER_FILE = re.compile(
     r"^[ \t]*(-[rce]|--requirement|--constraint|--editable)[ \t=]*(?!\w+(\+\w+)?://)\S+",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at. `passed` is None for what is not needed, or not known."""
-
-    subject: str
-    passed: bool | None
-    finding: str
-    next_step: str = ""
 
 
 def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[Check]:
@@ -129,9 +121,10 @@ def _project(stack: StackFile) -> Iterator[Check]:
     folder = Keystore(stack.folder).folder
     if folder.exists():
         yield from _open_folder("keys", folder)
-        if open_to_git(stack.folder):
-            ignore = shlex.quote(str(folder / ".gitignore"))
-            yield Check("keys", False, f"git does not ignore {folder}", f"echo '*' > {ignore}")
+    for private in (folder, SecretFiles(stack.folder).folder):
+        if private.exists() and open_to_git(stack.folder, private.name):
+            ignore = shlex.quote(str(private / ".gitignore"))
+            yield Check("keys", False, f"git does not ignore {private}", f"echo '*' > {ignore}")
     for path in sorted(folder.glob("*.key")):
         try:
             read_key_file(path, FUNCTION_KEY)
@@ -186,7 +179,7 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         author = keystore.known_author() or _named_author(function)
         file = verify(path.read_bytes(), author)
         key = Keystore(stack.folder).function_key(name)
-        unchanged = in_step(stack, name)
+        unchanged = in_step(stack, name, keystore.author_seed())
     except KeyRefused as error:
         yield Check(name, None, f"not known to be in order: {error}", error.hint)
         return
@@ -203,13 +196,14 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         step = f"put that key back, or seal for yours: faas-seal seal {name}"
         yield Check(name, False, finding + key_id(key), step)
         return
+    if file.header.expires is not None and file.header.expires <= time.time():
+        yield Check(name, False, "has expired", f"faas-seal seal {name}")
+        return
     if not unchanged:
         finding = "the source has changed since, or it was sealed elsewhere"
         yield Check(name, False, finding, f"faas-seal seal {name}")
         return
-    if file.header.expires is not None and file.header.expires <= time.time():
-        yield Check(name, False, "has expired", f"faas-seal seal {name}")
-        return
+    yield from checks_of_secrets(stack, function, file.header)
     for warning in warnings_for(stack, name, function.source or function.handler):
         yield Check(name, False, warning, "change the stack file")
     yield Check(name, True, f"sealed as its source is, content id {file.header.content_id}")

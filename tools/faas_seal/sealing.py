@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_sealed.formats import bundle
-from faas_sealed.formats.errors import FileRefused, MalformedBundle, WrongSignature
-from faas_sealed.formats.file import Recipient, SealedFile, claimed_author, seal, verify
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
-from faas_sealed.formats.primitives import hkdf
+from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.file import SealedFile, claimed_author, verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
-from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
-from faas_seal.imports import libraries, own_modules
+from faas_seal.draft import REQUIREMENTS, Draft, draft_of, source_of
+from faas_seal.imports import own_modules
 from faas_seal.keystore import Keystore
+from faas_seal.opening import Opening, summary_of
 from faas_seal.replacing import Replacement, replace
-from faas_seal.source import IGNORE_FILE, read_source
-from faas_seal.stackfile import (
-    EXTENSION,
-    LANGUAGE,
-    SEALED_FILE,
-    SEALED_FOLDER,
-    Function,
-    StackFile,
-    check_name,
-    sealed_folder,
-)
-
-REQUIREMENTS = "requirements.txt"
-
-# The last is macOS's, and holds names of files beside it.
-_ALLOWED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
+from faas_seal.secretfiles import transport_secret
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, Function, StackFile, check_name
+from faas_seal.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -49,6 +32,7 @@ class Plan:
     function: Function
     source: str
     folder: Path
+    opening: Opening
     file: SealedFile | None
     requirements: bytes
     preload: tuple[str, ...]
@@ -58,92 +42,54 @@ class Plan:
     state: bytes = field(repr=False)
 
 
-def source_of(function: Function) -> str:
-    """Return the path of a function's source folder as the stack file has it."""
-    if not function.sealed_lang:
-        raise UsageError(
-            f"{function.name} is not a sealed function: its lang is {function.lang or 'missing'}",
-            hint=f"set lang: {LANGUAGE} in the stack file",
-        )
-    source = function.source or function.handler
-    if not source:
-        raise StackFileRefused(
-            f"functions.{function.name} has no handler",
-            hint=f"add handler: ./{function.name} to it, the folder of handler.py",
-        )
-    if Path(source) == Path(SEALED_FOLDER, function.name):
-        raise StackFileRefused(
-            f"functions.{function.name} points to its sealed folder and names no source",
-            hint=f"add {EXTENSION}: {{source: ./{function.name}}} to it",
-        )
-    return source
-
-
 def plan(
-    stack: StackFile, name: str, seed: bytes, function_key: bytes, *, new_author: bool = False
+    stack: StackFile,
+    name: str,
+    seed: bytes,
+    opening: Opening,
+    *,
+    new_author: bool = False,
+    anew: bool = False,
 ) -> Plan:
     """Read and check one function's source, and seal it unless it is sealed as it is.
 
-    `seed` is the author's signing seed, `function_key` the key that shall open the
-    function (32 bytes each). `new_author` allows another author than the stack file
-    names. Nothing is written.
+    `seed` is the author's signing seed (32 bytes). `new_author` allows another author than
+    the stack file names, `anew` seals what has not changed, too. Nothing is written.
     """
     function = stack.function(check_name(name))
-    source = source_of(function)
-    if not new_author:
-        _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
-    folder = sealed_folder(stack.folder, name)
-    check_source(stack, function)
-    _check_folders(stack.folder / source, folder)
-    read = read_source(stack.folder / source)
-    data = _pack(read.files)
-    requirements = read.files.get(REQUIREMENTS, b"")
-    preload = libraries(read.files)
-    settings = json.dumps([name, sorted([key_id(function_key)]), preload]).encode()
-    # Keyed, because a plain digest of the source would confirm guesses at it.
-    state_key = hkdf(seed, b"source unchanged")
-    mac = hmac.new(state_key, settings + b"\0" + data, hashlib.sha256).hexdigest()
-    previous = _previous(folder, author_public(seed))
+    draft = draft_of(stack, function, author_public(seed), new_author=new_author)
+    mac = draft.mac(seed, opening.summary)
+    previous = draft.previous
     state = _state(mac, previous)
     file = None
-    if (
-        previous is None
-        or _read(_state_path(stack.folder, name)) != state
-        or _read(folder / REQUIREMENTS) != requirements
-    ):
-        file = seal(
-            data,
-            function=name,
-            seed=seed,
-            recipients=[Recipient(function_key)],
-            created=max(int(time.time()), previous.header.created + 1 if previous else 0),
-            preload=preload,
-        )
+    if anew or not opening.fits(previous) or not _is_sealed(stack, draft, state):
+        file = draft.prepare(opening).sign(seed)
         state = _state(mac, file)
     return Plan(
         function,
-        source,
-        folder,
+        source_of(function),
+        draft.folder,
+        opening,
         file,
-        requirements,
-        preload,
-        own_modules(read.files),
-        _locked_out(folder, key_id(function_key)),
-        read.left_out,
+        draft.requirements,
+        draft.preload,
+        own_modules(draft.source.files),
+        _locked_out(draft.folder, opening),
+        draft.source.left_out,
         state,
     )
 
 
-def check_source(stack: StackFile, function: Function) -> None:
-    """Raise SourceRefused if the source folder that the stack file names is not there."""
-    source = source_of(function)
-    if not (stack.folder / source).is_dir():
-        member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
-        raise SourceRefused(
-            f"the source folder of {function.name} is not there: {source}",
-            hint=f"where is it now? Put that into {stack.path.name}: "
-            f"functions.{function.name}, {member}",
-        )
+def in_step(stack: StackFile, name: str, seed: bytes) -> bool:
+    """Tell whether a function is sealed as its source is now, whichever keys open it.
+
+    Raises what `plan` raises.
+    """
+    draft = draft_of(stack, stack.function(check_name(name)), author_public(seed))
+    if draft.previous is None:
+        return False
+    mac = draft.mac(seed, summary_of(draft.previous.header))
+    return _is_sealed(stack, draft, _state(mac, draft.previous))
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
@@ -157,6 +103,7 @@ def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> S
             handler=f"./{SEALED_FOLDER}/{item.function.name}",
             source=item.source,
             author=AUTHOR_PUBLIC.encode(author),
+            transport=None if item.opening.transport is None else transport_secret(item.function),
         )
     return stack
 
@@ -183,59 +130,35 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
             store.prepare()
             path = _state_path(before.folder, item.function.name)
             files.append(Replacement(path, item.state, store.folder))
+        path = store.terms_path(item.function.name)
+        if item.opening.terms != Terms.load(path):
+            store.prepare()
+            # Keys are in it.
+            content = item.opening.terms.serialise()
+            files.append(Replacement(path, content, store.folder, 0o600))
     replace(files)
 
 
-def _pack(files: Mapping[str, bytes]) -> bytes:
-    try:
-        return bundle.pack(files)
-    except MalformedBundle as error:
-        raise SourceRefused(
-            f"the source cannot be sealed: {error}",
-            hint=f"leave files out with {IGNORE_FILE}",
-        ) from None
+def _is_sealed(stack: StackFile, draft: Draft, state: bytes) -> bool:
+    return (
+        draft.previous is not None
+        and _read(_state_path(stack.folder, draft.name)) == state
+        and _read(draft.folder / REQUIREMENTS) == draft.requirements
+    )
 
 
-def _check_author(function: Function, author: str) -> None:
-    named = function.environment.get("seal_author", author)
-    if named != author:
-        raise WrongSignature(
-            f"{function.name} belongs to the author {named}, whose signing key is not yours",
-            hint="give that author's key with --author-key-file, or take it over with --new-author",
-        )
+def _locked_out(folder: Path, opening: Opening) -> tuple[str, ...]:
+    """Return the ids of the raw keys of the file that is there, if it is to open with none of them.
 
-
-def _check_folders(source: Path, folder: Path) -> None:
-    if folder.resolve().is_relative_to(source.resolve()):
-        raise SourceRefused(
-            f"the source folder {source} holds the sealed folder {folder}",
-            hint="move the source to a folder of its own",
-        )
-    if folder.is_dir():
-        others = {path.name for path in folder.iterdir()} - _ALLOWED
-        if others:
-            raise SourceRefused(
-                f"{folder} holds more than a sealed function: {', '.join(sorted(others))}",
-                hint="remove that: faas-cli would send it to whoever builds the image",
-            )
-
-
-def _previous(folder: Path, author: bytes) -> SealedFile | None:
-    """Return the sealed file that is there, if it is this author's and whole."""
-    try:
-        return verify((folder / SEALED_FILE).read_bytes(), author)
-    except (OSError, FileRefused):
-        return None
-
-
-def _locked_out(folder: Path, new: str) -> tuple[str, ...]:
-    """Return the ids of the keys that open the file that is there, if `new` is none of them."""
+    Whoever has an identity finds their new key in the file itself.
+    """
     try:
         data = (folder / SEALED_FILE).read_bytes()
-        ids = tuple(slot.id for slot in verify(data, claimed_author(data)).header.slots)
+        slots = verify(data, claimed_author(data)).header.slots
     except (OSError, FileRefused):
         return ()
-    return () if new in ids else ids
+    ids = tuple(slot.id for slot in slots if slot.to is None)
+    return () if set(ids) & set(opening.key_ids) else ids
 
 
 def _state(mac: str, file: SealedFile | None) -> bytes:

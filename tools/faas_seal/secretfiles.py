@@ -6,20 +6,25 @@ file being the secret of its name, and `faas-cli secret create` sends one to a g
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from faas_sealed.formats.errors import KeyRefused, MalformedKey
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import TRANSPORT_SEED
-from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal.keystore import key_lines
 from faas_seal.replacing import Replacement, replace
-from faas_seal.stackfile import Function, check_name
+from faas_seal.stackfile import (
+    DEFAULT_GATEWAY,
+    Function,
+    StackFile,
+    gateway_address,
+)
 
 FOLDER = ".secrets"
+# Settings of the runtime whose values are names of secrets.
+SECRET_SETTINGS = ("seal_transport", "seal_denied", "seal_file")
 # What the runtime takes: the key of the sealed file, and the one before or after it.
 MOST_TRANSPORT_KEYS = 2
 
@@ -80,21 +85,33 @@ class SecretFiles:
         return path
 
 
-def new_transport_seed() -> bytes:
-    """Return a random transport seed (32 bytes)."""
-    return os.urandom(KEY_BYTES)
-
-
 def transport_public(seed: bytes) -> bytes:
     """Return the transport public key (1,216 bytes) of a seed."""
     return PrivateKey(seed).public
 
 
-def transport_secret(name: str, function: Function | None = None) -> str:
+def transport_secret(function: Function) -> str:
     """Return the name of a function's transport secret: the stack file's, or the usual one."""
-    return _named(function, "seal_transport") or f"{check_name(name)}-transport"
+    return _named(function, "seal_transport") or f"{function.name}-transport"
 
 
-def _named(function: Function | None, setting: str) -> str:
+def secrets_of(function: Function) -> list[str]:
+    """Return the names of the secrets that settings of the runtime name."""
+    found = (_named(function, setting) for setting in SECRET_SETTINGS)
+    return [secret for secret in found if secret]
+
+
+def creation(secret: str, path: Path, stack: StackFile, function: Function) -> list[str]:
+    """Return the command that gives a gateway a secret, or puts it in the place of an older one.
+
+    faas-cli looks for neither gateway nor namespace in the stack file, as it does to deploy.
+    """
+    command = ["faas-cli", "secret", "create", secret, "--from-file", str(path), "--replace"]
+    gateway = gateway_address(None, stack.gateway)
+    command += [] if gateway == DEFAULT_GATEWAY else ["--gateway", gateway]
+    return command + (["--namespace", function.namespace] if function.namespace else [])
+
+
+def _named(function: Function, setting: str) -> str:
     # A path is the one in the container, where the secret stands under its name.
-    return PurePosixPath(function.environment.get(setting, "")).name if function else ""
+    return PurePosixPath(function.environment.get(setting, "")).name
