@@ -72,12 +72,12 @@ def run() -> Run:
     return run
 
 
-def start(*arguments: str) -> subprocess.Popen[bytes]:
+def start(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start `faas-seal` as a process of its own, with pipes to read from."""
     return subprocess.Popen(
         [sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

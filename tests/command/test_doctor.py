@@ -185,7 +185,7 @@ def alter_template(project: Path) -> None:
     [
         (
             change_source,
-            "greet: the source has changed since, or it was sealed elsewhere -> faas-seal seal",
+            "greet: the source has changed since it was sealed -> faas-seal seal greet",
         ),
         (break_source, "greet: handler.py does not compile"),
         (change_key, "greet: sealed for another key: it opens with "),
@@ -224,6 +224,12 @@ def test_what_is_wrong_is_found_and_nothing_is_changed(
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
     assert finding in findings(run, False, 1)
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
+
+
+def test_what_was_sealed_elsewhere_is_not_known_to_have_changed(project: Path, run: Run) -> None:
+    run("seal")
+    (project / ".faas-seal" / "greet.state").unlink()
+    assert "greet: sealed elsewhere, and whether the source has" in findings(run, None, 0)
 
 
 def test_only_the_functions_named_are_looked_at(project: Path, run: Run) -> None:

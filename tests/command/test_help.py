@@ -14,7 +14,7 @@ import pytest
 from faas_seal.cli import VERBS, cli
 from faas_sealed.formats import errors
 
-from .conftest import Run
+from .conftest import Run, start
 
 EXITS = {name: value for name, value in vars(errors).items() if name.startswith("EXIT_")}
 
@@ -66,6 +66,7 @@ def test_the_examples_are_command_lines_that_parse(
         (["frob"], "No such command 'frob'"),
         (["verify"], "Missing argument"),
         (["seal", "--frob"], "No such option"),
+        (["invoke", "greet", "-d"], "Option '-d' requires an argument"),
     ],
 )
 def test_a_wrong_command_line_ends_with_status_2_and_a_hint(
@@ -73,8 +74,30 @@ def test_a_wrong_command_line_ends_with_status_2_and_a_hint(
 ) -> None:
     lines = run(*arguments, status=2).stderr.splitlines()
     assert lines[0].startswith(f"faas-seal: error: {message}")
-    assert lines[1].startswith("hint: faas-seal ")
-    assert lines[1].endswith("--help")
+    verb = [*arguments, ""][0] if arguments[0] in VERBS else ""
+    assert lines[1] == " ".join(filter(None, ["hint: faas-seal", verb, "--help"]))
+
+
+def test_without_a_verb_the_help_is_shown_and_nothing_has_worked(run: Run) -> None:
+    bare = run(status=2)
+    assert bare.stdout == ""
+    assert bare.stderr == run("--help").stdout
+
+
+@pytest.mark.usefixtures("project")
+def test_a_terminal_that_has_not_all_characters_shows_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with start("doctor", "--gateway", "http://127.0.0.1:1") as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (1, b"")
+    assert b"\nx greet: not sealed yet\n" in stdout
+    assert b"+ stack file: " in stdout
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    with start("seal", "--help") as process:
+        assert b"[NAME]..." in process.communicate(timeout=60)[0]
 
 
 @pytest.mark.usefixtures("project")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,27 @@ def test_sends_the_body_with_the_key_and_prints_the_answer(
 def test_reads_the_body_from_standard_input(run: Run, gateway: Server) -> None:
     assert run("invoke", "greet", input="from a pipe").stdout == "<from a pipe>"
     assert gateway.last.body == b"from a pipe"
+
+
+@pytest.mark.usefixtures("sealed")
+def test_says_so_when_it_waits_for_a_body_that_does_not_come(gateway: Server) -> None:
+    with start("invoke", "greet", stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stderr
+        assert (
+            b"reading the body from standard input; -d '' sends none" in process.stderr.readline()
+        )
+        stdout, _ = process.communicate(b"at last", timeout=20)
+    assert (process.returncode, stdout) == (0, b"<at last>")
+    assert gateway.last.body == b"at last"
+
+
+@pytest.mark.usefixtures("sealed")
+def test_what_is_not_there_may_not_be_deployed(run: Run) -> None:
+    with server(lambda _: Answer(404, {}, b"not found")) as running:
+        result = run("invoke", "greet", "-d", "", "--gateway", running.url, status=5)
+    assert result.stdout == "not found"
+    assert "it is not deployed there: faas-seal up; faas-cli list" in result.stderr
 
 
 @pytest.mark.usefixtures("sealed")

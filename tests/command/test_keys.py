@@ -95,7 +95,7 @@ def test_a_lost_key_is_restored_and_not_made_anew(
     (project / ".faas-seal" / "greet.key").unlink()
     said = run(*verb, "greet", status=3).stderr
     assert "hint: restore .faas-seal/greet.key from your copy" in said
-    assert "faas-seal seal greet makes a new key, and faas-seal up greet deploys" in said
+    assert "faas-seal seal greet makes a new key: deploy again" in said
     assert "keygen" not in said
 
 

@@ -84,8 +84,21 @@ def test_a_forgotten_seal_is_told_of(sealed: Path, run: Run, verb: str) -> None:
     assert run(verb, "greet").stderr == ""
     (sealed / "greet" / "handler.py").write_text(HANDLER + "# changed\n")
     said = run(verb, "greet").stderr
-    assert "greet: it is not sealed as its source is now: faas-seal seal greet" in said
+    assert "greet: the source has changed since it was sealed: faas-seal seal greet" in said
     assert run(verb, SEALED).stderr == ""
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_a_seal_for_another_key_is_no_forgotten_one(
+    sealed: Path, run: Run, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTNER_KEY", FUNCTION_KEY.encode(os.urandom(32)))
+    run("seal", "greet", "--key-env", "PARTNER_KEY")
+    assert run(verb, "greet").stderr == ""
+    (sealed / "greet" / "handler.py").write_text(HANDLER + "# changed\n")
+    assert "the source has changed" in run(verb, "greet").stderr
+    (sealed / ".faas-seal" / "greet.state").unlink()  # as in a clone elsewhere
+    assert run(verb, "greet").stderr == ""
 
 
 def test_verify_takes_the_author_that_the_stack_file_names(sealed: Path, run: Run) -> None:

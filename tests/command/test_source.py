@@ -141,12 +141,24 @@ def test_refuses_linked_folders_and_what_is_no_file(folder: Path) -> None:
         ("def main(): pass\n", "no function handle"),
         ("class A:\n    def handle(self): pass\n", "no function handle"),
         ("def main():\n    handle = 1\n", "no function handle"),
-        ("async def handle(event, context): pass\n", "no function handle"),
+        ("async def handle(event, context): pass\n", "handle is a coroutine function"),
+        ("return 1\ndef handle(event, context): pass\n", "line 1: 'return' outside function"),
     ],
 )
 def test_refuses_a_handler_that_cannot_be_called(code: str, message: str) -> None:
     with pytest.raises(SourceRefused, match=message):
         check_files({"handler.py": code.encode()})
+
+
+def test_every_module_must_compile_and_none_is_run() -> None:
+    files = {"handler.py": HANDLER.encode(), "rules/model.py": b"raise SystemExit\nx = '\\d'\n"}
+    check_files(files)
+    with pytest.raises(
+        SourceRefused, match=r"rules/model\.py does not compile: line 2: "
+    ) as caught:
+        check_files({**files, "rules/model.py": b"x = 1\ndef f(:\n"})
+    assert ".sealignore" in caught.value.hint
+    check_files({**files, "rules/model.txt": b"def f(:\n"})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +174,23 @@ def test_an_exception_while_importing_names_its_line(evaluate: Evaluator) -> Non
     trace = evaluate.trace("importlib.import_module('function.fails')")
     assert '  File "/sealed/function/fails.py", line 1, in <module>\n' in trace
     assert "    raise LookupError('at import')\n" in trace
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [("def f(:\n", "SyntaxError"), ("1 / 0\n", "ZeroDivisionError"), ("import none_such", "none")],
+)
+def test_a_trace_shows_nothing_of_how_modules_are_imported(broken: str, said: str) -> None:
+    handler = (
+        "try:\n    from .broken import x\n"
+        "except BaseException as error:\n    raise LookupError('chained') from error\n"
+    )
+    with serve({"handler.py": handler, "broken.py": broken}) as function:
+        trace = function.open_trace(function.request().json()["trace"])
+    assert said in trace
+    assert "chained" in trace
+    files = re.findall(r'File "([^"]+)"', trace)
+    assert set(files) == {"/sealed/function/handler.py", "/sealed/function/broken.py"}
 
 
 @pytest.mark.parametrize(

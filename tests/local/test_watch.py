@@ -79,7 +79,7 @@ def test_local_run_tells_of_a_seal_that_was_forgotten(project: Project) -> None:
     project.write("program", HANDLER.format("first"))
     project.seal()
     project.write("program", HANDLER.format("second"))
-    told = "program | it is not sealed as its source is now: faas-seal seal program"
+    told = "program | the source has changed since it was sealed: faas-seal seal program"
     with project.serving() as served:
         served.stderr.wait_for(told)
         assert served.call().text == "first"

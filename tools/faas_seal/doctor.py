@@ -22,7 +22,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 from faas_seal import keystore
 from faas_seal.check import Check
 from faas_seal.client import HEADER, is_loopback, problem_in
-from faas_seal.draft import REQUIREMENTS, check_source, source_of
+from faas_seal.draft import REQUIREMENTS, source_folder
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
@@ -163,8 +163,7 @@ def _template(stack: StackFile) -> Iterator[Check]:
 def _function(stack: StackFile, function: Function) -> Iterator[Check]:
     name = function.name
     try:
-        source = stack.folder / source_of(function)
-        check_source(stack, function)
+        source = source_folder(stack, function)
     except SealError as error:
         yield Check(name, False, str(error), error.hint)
         return
@@ -200,8 +199,10 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         yield Check(name, False, "has expired", f"faas-seal seal {name}")
         return
     if not unchanged:
-        finding = "the source has changed since, or it was sealed elsewhere"
-        yield Check(name, False, finding, f"faas-seal seal {name}")
+        finding = "the source has changed since it was sealed"
+        if unchanged is None:
+            finding = "sealed elsewhere, and whether the source has changed since is not known"
+        yield Check(name, unchanged, finding, f"faas-seal seal {name}")
         return
     yield from checks_of_secrets(stack, function, file.header)
     for warning in warnings_for(stack, name, function.source or function.handler):

@@ -88,11 +88,10 @@ def draft_of(
     `new_author` allows another than the stack file names. Raises SealError for what cannot
     be sealed.
     """
-    check_source(stack, function)
     if not new_author:
         _check_author(function, AUTHOR_PUBLIC.encode(author))
+    path = source_folder(stack, function)
     folder = sealed_folder(stack.folder, function.name)
-    path = stack.folder / source_of(function)
     _check_folders(path, folder)
     source = read_source(path)
     return Draft(
@@ -127,8 +126,8 @@ def source_of(function: Function) -> str:
     return source
 
 
-def check_source(stack: StackFile, function: Function) -> None:
-    """Raise SourceRefused if the source folder that the stack file names is not there."""
+def source_folder(stack: StackFile, function: Function) -> Path:
+    """Return a function's source folder; raise SourceRefused where there is none."""
     source = source_of(function)
     if not (stack.folder / source).is_dir():
         member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
@@ -137,6 +136,7 @@ def check_source(stack: StackFile, function: Function) -> None:
             hint=f"where is it now? Put that into {stack.path.name}: "
             f"functions.{function.name}, {member}",
         )
+    return stack.folder / source
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:

@@ -12,12 +12,12 @@ from faas_seal.stackfile import StackFile
 
 
 def forgotten(stack_path: Path, name: str) -> str:
-    """Return what to say if a function is not sealed as its source is now, or nothing.
+    """Return what to say if a function's source has changed since it was sealed, or nothing.
 
-    Nothing also where that is not known: others than the author cannot tell.
+    Nothing also where that is not known: only who sealed it, and where, can tell.
     """
     try:
-        fine = in_step(StackFile.load(stack_path), name, author_seed())
+        changed = in_step(StackFile.load(stack_path), name, author_seed()) is False
     except (SealError, OSError):
-        fine = True
-    return "" if fine else f"it is not sealed as its source is now: faas-seal seal {name}"
+        return ""
+    return f"the source has changed since it was sealed: faas-seal seal {name}" if changed else ""

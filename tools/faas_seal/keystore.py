@@ -64,7 +64,7 @@ class Keystore:
         if (sealed_folder(self.folder.parent, name) / SEALED_FILE).exists():
             return (
                 f"restore {path} from your copy; without one, faas-seal seal {name} makes a new "
-                f"key, and faas-seal up {name} deploys what that opens"
+                "key: deploy again, and give it to the callers"
             )
         return f"faas-seal seal {name} makes it"
 

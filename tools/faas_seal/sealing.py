@@ -12,10 +12,10 @@ from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
 from faas_seal.draft import REQUIREMENTS, Draft, draft_of, source_of
+from faas_seal.files import Replacement, read_if_there, replace_together
 from faas_seal.imports import own_modules
 from faas_seal.keystore import Keystore
 from faas_seal.opening import Opening, summary_of
-from faas_seal.replacing import Replacement, replace
 from faas_seal.secretfiles import transport_secret
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, Function, StackFile, check_name
 from faas_seal.terms import Terms
@@ -80,16 +80,20 @@ def plan(
     )
 
 
-def in_step(stack: StackFile, name: str, seed: bytes) -> bool:
+def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
     """Tell whether a function is sealed as its source is now, whichever keys open it.
 
-    Raises what `plan` raises.
+    None where the file that is there was not sealed here. Raises what `plan` raises.
     """
     draft = draft_of(stack, stack.function(check_name(name)), author_public(seed))
     if draft.previous is None:
-        return False
-    mac = draft.mac(seed, summary_of(draft.previous.header))
-    return _is_sealed(stack, draft, _state(mac, draft.previous))
+        return None
+    state = _state(draft.mac(seed, summary_of(draft.previous.header)), draft.previous)
+    remembered = read_if_there(_state_path(stack.folder, name)) or b""
+    # The second line names the file.
+    if remembered.partition(b"\n")[2] != state.partition(b"\n")[2]:
+        return None
+    return _is_sealed(stack, draft, state)
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
@@ -136,14 +140,14 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
             # Keys are in it.
             content = item.opening.terms.serialise()
             files.append(Replacement(path, content, store.folder, 0o600))
-    replace(files)
+    replace_together(files)
 
 
 def _is_sealed(stack: StackFile, draft: Draft, state: bytes) -> bool:
     return (
         draft.previous is not None
-        and _read(_state_path(stack.folder, draft.name)) == state
-        and _read(draft.folder / REQUIREMENTS) == draft.requirements
+        and read_if_there(_state_path(stack.folder, draft.name)) == state
+        and read_if_there(draft.folder / REQUIREMENTS) == draft.requirements
     )
 
 
@@ -168,10 +172,3 @@ def _state(mac: str, file: SealedFile | None) -> bytes:
 
 def _state_path(project: Path, name: str) -> Path:
     return Keystore(project).folder / f"{name}.state"
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None

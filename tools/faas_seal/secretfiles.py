@@ -13,8 +13,8 @@ from faas_sealed.formats.errors import KeyRefused, MalformedKey
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import TRANSPORT_SEED
 
+from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import key_lines
-from faas_seal.replacing import Replacement, replace
 from faas_seal.stackfile import (
     DEFAULT_GATEWAY,
     Function,
@@ -81,7 +81,7 @@ class SecretFiles:
             ignore.write_text("*\n")
         path = self.path(secret)
         content = "".join(f"{line}\n" for line in lines).encode()
-        replace([Replacement(path, content, self.folder, _FILE_MODE)])
+        replace_together([Replacement(path, content, self.folder, _FILE_MODE)])
         return path
 
 

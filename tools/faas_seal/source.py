@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import mmap
+import platform
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from faas_sealed.formats.keys import (
 from faas_seal.errors import SourceRefused
 
 IGNORE_FILE = ".sealignore"
+_HANDLER = "handler.py"
 
 # Patterns in the syntax of .gitignore. A `.sealignore` takes their place.
 DEFAULT_IGNORED = """\
@@ -85,7 +88,9 @@ def read_source(folder: Path) -> Source:
     out of it, for anything but files and folders, and for files that hold a secret key.
     """
     if not folder.is_dir():
-        raise SourceRefused(f"there is no source folder {folder}")
+        raise SourceRefused(
+            f"there is no source folder {folder}", hint="name the folder that holds handler.py"
+        )
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     root = folder.resolve()
@@ -106,26 +111,48 @@ def read_source(folder: Path) -> Source:
 
 
 def check_files(files: Mapping[str, bytes]) -> None:
-    """Raise SourceRefused if `files` hold a secret key or no handler that can be called."""
+    """Raise SourceRefused for a secret key, for code that does not compile, for no `handle`."""
     for name, content in files.items():
         if kind := secret_in(content):
             raise SourceRefused(
                 f"{name} holds {kind}: a key has no place in a sealed function",
                 hint=f"move it out of the folder, or name it in {IGNORE_FILE}",
             )
-    if "handler.py" not in files:
-        raise SourceRefused("there is no handler.py among the files to seal")
+    if _HANDLER not in files:
+        raise SourceRefused(
+            f"there is no {_HANDLER} among the files to seal",
+            hint=f"write one, or see whether {IGNORE_FILE} leaves it out",
+        )
+    for name in files:
+        if name.endswith(".py"):
+            _check_code(name, files[name])
+    tree = ast.parse(files[_HANDLER])
+    if _defines(tree, "handle"):
+        return
+    if any(isinstance(node, ast.AsyncFunctionDef) and node.name == "handle" for node in tree.body):
+        raise SourceRefused(
+            "handle is a coroutine function, and a plain one is called",
+            hint="def handle(event, context): return asyncio.run(answer(event, context))",
+        )
+    raise SourceRefused(
+        f"{_HANDLER} has no function handle",
+        hint="def handle(event, context): return {'statusCode': 200, 'body': 'hello'}",
+    )
+
+
+def _check_code(name: str, code: bytes) -> None:
+    """Compile a module, without running it, or raise SourceRefused."""
     try:
-        tree = ast.parse(files["handler.py"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(code, name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise SourceRefused(f"handler.py does not compile:{line} {reason}") from None
-    if not _defines(tree, "handle"):
-        raise SourceRefused(
-            "handler.py has no function handle",
-            hint="def handle(event, context): return {'statusCode': 200, 'body': 'hello'}",
-        )
+        hint = f"mend it for Python {platform.python_version()}"
+        if name != _HANDLER:
+            hint += f", or name it in {IGNORE_FILE}"
+        raise SourceRefused(f"{name} does not compile:{line} {reason}", hint=hint) from None
 
 
 def secret_in(content: bytes) -> str | None:
@@ -151,7 +178,9 @@ def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
     try:
         return pathspec.GitIgnoreSpec.from_lines(patterns.splitlines())
     except ValueError as error:
-        raise SourceRefused(f"{file}: {error}") from None
+        raise SourceRefused(
+            f"{file}: {error}", hint="its lines are patterns as in .gitignore"
+        ) from None
 
 
 def _entries(

@@ -1,4 +1,7 @@
-"""Run with `faas-seal test NAME`, on what would be sealed; tests themselves are not."""
+"""Tests of the sample: change them when you change the handler.
+
+`faas-seal test NAME` runs them on what would be sealed; tests themselves are not sealed.
+"""
 
 from types import SimpleNamespace
 

@@ -10,7 +10,7 @@ import click
 from faas_sealed import __version__
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE, SealError
 
-from faas_seal.cli.common import fail, reason, refuse_keys_in
+from faas_seal.cli.common import fail, print_in_any_encoding, reason, refuse_keys_in
 
 # The order of the help: an author's day.
 VERBS = (
@@ -48,8 +48,22 @@ class Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(EXIT_USAGE)  # as click and git do: nothing was asked for, nothing is done
         refuse_keys_in(args)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb, and name it in errors of its options: click's parser does not always."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            verb = ctx.invoked_subcommand or ""
+            command = self.get_command(ctx, verb)
+            if error.ctx is None and command is not None:
+                error.ctx = click.Context(command, parent=ctx, info_name=verb)
+            raise
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command line and exit: errors become two lines and a documented status."""
@@ -79,9 +93,8 @@ def cli() -> None:
     key decrypts the handler for as long as it takes to answer.
 
     \b
-      faas-cli new --lang python3-encrypted greet
-      faas-seal seal greet
-      faas-cli up
+      faas-seal new greet
+      faas-seal up greet
       faas-seal invoke greet
 
     Keys lie in .faas-seal/ beside the stack file, your own signing key in
@@ -102,4 +115,5 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    print_in_any_encoding()
     cli.main()

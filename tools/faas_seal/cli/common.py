@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import json
 import re
 import sys
@@ -26,6 +28,7 @@ from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sea
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_IN_ASCII = {"✓": "+", "✗": "x", "…": "..."}
 _SECRET_IN_ARGUMENT = re.compile(r"fs[kati]1_[A-Za-z0-9_-]{16}")
 
 stack_option = click.option(
@@ -172,6 +175,20 @@ def refuse_keys_in(arguments: Iterable[str]) -> None:
             "and it is in your shell's history. Replace that key",
             hint="give keys with --key-file, --key-env or --key-command",
         )
+
+
+def print_in_any_encoding() -> None:
+    """Let a terminal that has not all characters show others in their place."""
+
+    def instead(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        missing = error.object[error.start : error.end]
+        return "".join(_IN_ASCII.get(character, "?") for character in missing), error.end
+
+    codecs.register_error("faas-seal", instead)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="faas-seal")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from threading import Timer
 from urllib.parse import urlsplit
 
 import click
@@ -33,6 +34,8 @@ _HINTS = {
     "deadline": "raise exec_timeout, here and in the stack file",
     "body-too-large": "raise seal_max_body in the stack file",
 }
+
+_NOT_FOUND = "unless the handler says so, it is not deployed there: faas-seal up; faas-cli list"
 
 
 @click.command()
@@ -116,7 +119,8 @@ def invoke(
     if response.is_redirect:
         raise UnexpectedAnswer(f"the answer is a redirect ({response.status_code}), not followed")
     if not response.ok:
-        raise UnexpectedAnswer(f"the answer's status is {response.status_code}")
+        hint = _NOT_FOUND if response.status_code == 404 else ""
+        raise UnexpectedAnswer(f"the answer's status is {response.status_code}", hint=hint)
 
 
 def _address(
@@ -146,7 +150,16 @@ def _key(key: KeySource, name: str, stack_option: str | None) -> FunctionKey:
 def _body(data: str | None, key: KeySource) -> bytes:
     if data is not None:
         return data.encode()
-    return b"" if key.file == "-" or sys.stdin.isatty() else sys.stdin.buffer.read()
+    if key.file == "-" or sys.stdin.isatty():
+        return b""
+    note = Timer(1, warn, ("reading the body from standard input; -d '' sends none", "note"))
+    note.daemon = True
+    note.start()
+    try:
+        begin = sys.stdin.buffer.read(1)
+    finally:
+        note.cancel()
+    return begin + sys.stdin.buffer.read()
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -29,13 +29,14 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
       faas-seal invoke greet --gateway http://127.0.0.1:8080
 
     Each function runs in the template's own runtime, as in its container, but without
-    Docker: only ciphertext is read, and a call needs its function key. Requirements of
+    Docker: only ciphertext is served, and a call needs its function key. Requirements of
     a function's own are installed once, into .faas-seal/local/NAME/.
 
-    A function that is sealed again is replaced. /async-function/NAME answers 202 and
-    calls back to X-Callback-Url. The transport secret and the denied keys are read from
-    .secrets/; other secrets of the stack file are not mounted. Ctrl-C ends everything.
-    For development on Linux only: there is no TLS, no password and no limit.
+    A function that is sealed again is replaced; one whose source has changed since it was
+    sealed is told of. /async-function/NAME answers 202 and calls back to X-Callback-Url.
+    The transport secret and the denied keys are read from .secrets/; other secrets of the
+    stack file are not mounted. Ctrl-C ends everything. For development on Linux only:
+    there is no TLS, no password and no limit.
     """
     if sys.platform != "linux":
         raise UsageError(

@@ -60,7 +60,7 @@ def seal(
 
     \b
       faas-seal seal greet
-      faas-cli up
+      faas-seal up greet
 
     Encrypts and signs the handler's folder into sealed/NAME/, and points the stack file
     there, so that faas-cli builds ciphertext. Where the source lies is kept in the stack

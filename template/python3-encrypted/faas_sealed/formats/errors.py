@@ -10,6 +10,7 @@ line, and never contains a secret.
 from __future__ import annotations
 
 import json
+import sys
 from typing import ClassVar
 
 EXIT_FAILURE = 1
@@ -36,6 +37,8 @@ class SealError(Exception):
     def __init__(self, message: str = "", *, hint: str = "") -> None:
         super().__init__(message or self.detail)
         self.hint = hint
+        if hint and sys.version_info >= (3, 11):  # for who sees it in a traceback
+            self.add_note(f"hint: {hint}")
 
 
 # Keys and what they open.

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from faas_sealed.runtime import loader
 from faas_sealed.runtime.loader import ROOT
 
 if TYPE_CHECKING:
@@ -30,14 +31,32 @@ _TALKATIVE_LOGGERS = ("asyncio", "concurrent.futures")
 
 
 def trace_of(error: BaseException) -> str:
-    """Format a traceback from the handler's first frame on."""
+    """Format a traceback from the handler's first frame on, without what imports its modules."""
     first: TracebackType | None = error.__traceback__
     while first is not None and not first.tb_frame.f_code.co_filename.startswith(ROOT):
         first = first.tb_next
     try:
-        return "".join(traceback.format_exception(type(error), error, first))
+        shown = traceback.TracebackException(type(error), error, first, compact=True)
+        _leave_out_imports(shown)
+        return "".join(shown.format())
     except Exception:  # an exception of the handler's own can be as odd as it likes
         return f"{type(error).__name__}, which cannot be shown\n"
+
+
+def _leave_out_imports(shown: traceback.TracebackException) -> None:
+    waiting: list[traceback.TracebackException | None] = [shown]
+    while waiting:
+        if part := waiting.pop():
+            part.stack[:] = [frame for frame in part.stack if not _imports(frame)]
+            waiting += [
+                part.__cause__,
+                part.__context__,
+                *(getattr(part, "exceptions", None) or ()),
+            ]
+
+
+def _imports(frame: traceback.FrameSummary) -> bool:
+    return frame.filename == loader.__file__ or frame.filename.startswith("<frozen importlib")
 
 
 def seal_writes(log: Log) -> None:

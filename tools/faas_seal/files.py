@@ -1,4 +1,4 @@
-"""Writing files so that each is the old one or the new one, whole, at any time."""
+"""Files read where they may be missing, and replaced so that each is old or new, but whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Replacement:
     mode: int | None = None
 
 
-def replace(files: Iterable[Replacement]) -> None:
+def replace_together(files: Iterable[Replacement]) -> None:
     """Write all files beside their places before the first of them is moved there."""
     staged: list[tuple[Path, Path]] = []
     try:
@@ -41,6 +41,14 @@ def replace(files: Iterable[Replacement]) -> None:
     finally:
         for moved, _ in staged:
             moved.unlink(missing_ok=True)
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """Return what a file holds, or None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _mode(path: Path) -> int:
