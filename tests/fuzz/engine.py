@@ -204,7 +204,17 @@ _WORDS = (
         b"=",
         b"_",
     ),
-    *(b"\xff", b"\xc3\xa9", b"\xef\xbb\xbf", b"../", b"/", b"PK\3\4", b"PK\1\2", b"PK\5\6"),
+    *(
+        b"\xff",
+        b"\xc3\xa9",
+        b"\xef\xbb\xbf",
+        b"../",
+        b"/",
+        b"[" * 12_000,
+        b"PK\3\4",
+        b"PK\1\2",
+        b"PK\5\6",
+    ),
 )
 
 

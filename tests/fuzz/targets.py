@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 
 from faas_sealed.formats.bundle import pack, unpack
@@ -15,28 +16,19 @@ from faas_sealed.formats.errors import (
     UnknownKey,
     WrongSignature,
 )
-from faas_sealed.formats.file import SealedFile, verify
+from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.header import parse_header, serialise_header
-from faas_sealed.formats.keys import FUNCTION_KEY, TEXT_FORMS
-from faas_sealed.formats.primitives import context
-from faas_sealed.formats.stream import Head, Opener, decode_head, encode_head
-from faas_sealed.formats.trace import open_trace
+from faas_sealed.formats.stream import encode_head
 
-from ..formats import forge
 from ..formats.second.bundle import read_bundle
-from ..formats.second.file import open_file
-from ..formats.second.stream import FINAL, MESSAGE, open_stream, read_head, seal_stream
-from ..formats.second.text import parse_key, read_trace
+from ..formats.second.stream import FINAL, MESSAGE, open_stream, stream_key
+from ..formats.second.suite import Refused
 from ..formats.vector import PATHS, Vector
+from . import readers
 from .engine import Target
 
 # Longer vectors are about bounds, and slow.
 MAX_SEED_BYTES = 4096
-
-AUTHOR = forge.public()
-SESSION_KEY = bytes(range(32))
-STREAM_HEADER = bytes(range(24))
-NOW = 1_700_000_001
 
 
 @cache
@@ -44,58 +36,10 @@ def vectors(kind: str) -> list[Vector]:
     return [Vector(path) for path in PATHS if path.parent.name == kind]
 
 
-def seeds(kind: str, name: str, **where: str) -> list[bytes]:
-    """Return the value `name` of the vectors of a kind that say what `where` says, none twice."""
-    found = dict.fromkeys(
-        vector[name]
-        for vector in vectors(kind)
-        if all(vector.text(key) == where[key] for key in where)
-    )
+def seeds(kind: str, name: str) -> list[bytes]:
+    """Return the value `name` of each vector of a kind, good and bad, none twice."""
+    found = dict.fromkeys(vector[name] for vector in vectors(kind))
     return [value for value in found if len(value) <= MAX_SEED_BYTES]
-
-
-# Key texts. A header's bytes reach a program as latin-1 (PEP 3333).
-
-
-def key_text(data: bytes) -> tuple[str, bytes]:
-    text = data.decode("latin-1")
-    form = next((form for form in TEXT_FORMS if text.startswith(form.prefix)), FUNCTION_KEY)
-    return form.prefix, form.decode(text)
-
-
-def second_key_text(data: bytes) -> tuple[str, bytes]:
-    text = data.decode("latin-1")
-    prefix = next((form.prefix for form in TEXT_FORMS if text.startswith(form.prefix)), "fsk1_")
-    return prefix, parse_key(prefix, text)
-
-
-def write_key(value: tuple[str, bytes]) -> bytes:
-    prefix, key = value
-    return next(form for form in TEXT_FORMS if form.prefix == prefix).encode(key).encode()
-
-
-# Sealed files.
-
-
-def file(data: bytes) -> SealedFile:
-    return verify(data, AUTHOR)
-
-
-def signed(data: bytes) -> bytes:
-    """Sign a header's line; what follows it is the ciphertext."""
-    line, _, ciphertext = data.partition(b"\n")
-    return forge.sign(line, ciphertext)
-
-
-def opened_file(data: bytes) -> tuple[str, dict[str, bytes]]:
-    sealed = verify(data, AUTHOR)
-    content_key = sealed.content_key(forge.FUNCTION_KEY, NOW)
-    return sealed.header.function, unpack(sealed.bundle(content_key))
-
-
-def second_opened_file(data: bytes) -> tuple[str, dict[str, bytes]]:
-    opened = open_file(data, AUTHOR, forge.FUNCTION_KEY, NOW)
-    return opened.header["function"], read_bundle(opened.bundle)
 
 
 def unsigned(data: bytes) -> bytes:
@@ -104,47 +48,14 @@ def unsigned(data: bytes) -> bytes:
     return lines[1] + b"\n" + lines[3] if len(lines) == 4 else b""
 
 
-# Traces.
-
-
-def trace(data: bytes) -> str:
-    return open_trace(data.decode("latin-1"), forge.CONTENT_KEY, context("greet", AUTHOR))
-
-
-def second_trace(data: bytes) -> str:
-    return read_trace(data.decode("latin-1"), forge.CONTENT_KEY, "greet", AUTHOR)
-
-
-# Sealed bodies.
-
-
-def stream(data: bytes) -> tuple[bytes | None, bytes]:
-    opener = Opener(SESSION_KEY)
-    body = b"".join(opener.feed(data))
-    opener.finish()
-    return opener.head, body
-
-
-def stream_byte_by_byte(data: bytes) -> tuple[bytes | None, bytes]:
-    opener = Opener(SESSION_KEY)
-    body = b"".join(b"".join(opener.feed(bytes([byte]))) for byte in data)
-    opener.finish()
-    return opener.head, body
-
-
-def second_stream(data: bytes) -> tuple[bytes, bytes]:
-    return open_stream(data, SESSION_KEY)
-
-
-def sealed_frames(data: bytes) -> bytes:
-    """Seal frames: each is a tag, a length of 2 bytes, and the plaintext."""
-    frames, at = [], 0
-    while at + 3 <= len(data):
-        end = at + 3 + int.from_bytes(data[at + 1 : at + 3], "big")
-        frames.append((data[at], data[at + 3 : end]))
-        at = end
-    # What is left over stands behind the last frame.
-    return seal_stream(SESSION_KEY, STREAM_HEADER, frames) + data[at:]
+def heads(direction: str) -> list[bytes]:
+    """Return the head in each vector whose stream opens, also where the head is a bad one."""
+    found: dict[bytes, None] = {}
+    for vector in vectors("stream"):
+        with suppress(Refused):
+            key = stream_key(vector["session"], direction)
+            found[open_stream(vector["stream"], key)[0]] = None
+    return [head for head in found if len(head) <= MAX_SEED_BYTES]
 
 
 def frame(tag: int, plaintext: bytes) -> bytes:
@@ -160,26 +71,6 @@ FRAMES = [
 ]
 
 
-# Heads of sealed bodies.
-
-
-def request_head(data: bytes) -> Head:
-    return decode_head(data, response=False)
-
-
-def second_request_head(data: bytes) -> Head:
-    return Head(tuple(map(tuple, read_head(data, "request")["headers"])))
-
-
-def response_head(data: bytes) -> Head:
-    return decode_head(data, response=True)
-
-
-def second_response_head(data: bytes) -> Head:
-    members = read_head(data, "response")
-    return Head(tuple(map(tuple, members["headers"])), members["status"])
-
-
 TARGETS = {
     target.name: target
     for target in (
@@ -187,16 +78,16 @@ TARGETS = {
             "key-text",
             "keys",
             seeds("keys", "text"),
-            key_text,
+            readers.key_text,
             (MalformedKey,),
-            serialise=write_key,
-            others=[second_key_text],
+            serialise=readers.write_key,
+            others=[readers.second_key_text],
         ),
         Target(
             "file",
             "file",
             seeds("file", "file"),
-            file,
+            readers.file,
             (MalformedFile, WrongSignature),
             serialise=SealedFile.serialise,
         ),
@@ -213,10 +104,10 @@ TARGETS = {
             "signed-file",
             "file",
             list(map(unsigned, seeds("file", "file"))),
-            opened_file,
+            readers.opened_file,
             (FileRefused, UnknownKey),
-            prepare=signed,
-            others=[second_opened_file],
+            prepare=readers.signed,
+            others=[readers.second_opened_file],
         ),
         Target(
             "bundle",
@@ -233,47 +124,47 @@ TARGETS = {
             "trace",
             "trace",
             seeds("trace", "trace"),
-            trace,
+            readers.trace,
             (MalformedTrace,),
-            others=[second_trace],
+            others=[readers.second_trace],
         ),
         Target(
             "stream",
             "stream",
-            list(map(sealed_frames, FRAMES)),
-            stream,
+            list(map(readers.sealed_frames, FRAMES)),
+            readers.stream,
             (MalformedBody,),
-            others=[stream_byte_by_byte, second_stream],
+            others=[readers.stream_byte_by_byte, readers.second_stream],
         ),
         # What a caller could seal.
         Target(
             "frames",
             "stream",
             FRAMES,
-            stream,
+            readers.stream,
             (MalformedBody,),
-            prepare=sealed_frames,
-            others=[stream_byte_by_byte, second_stream],
+            prepare=readers.sealed_frames,
+            others=[readers.stream_byte_by_byte, readers.second_stream],
         ),
         Target(
             "request-head",
             "stream",
-            seeds("stream", "head", direction="request", expect="ok"),
-            request_head,
+            heads("request"),
+            readers.request_head,
             (MalformedBody,),
             serialise=encode_head,
             unique=False,
-            others=[second_request_head],
+            others=[readers.second_request_head],
         ),
         Target(
             "response-head",
             "stream",
-            seeds("stream", "head", direction="response", expect="ok"),
-            response_head,
+            heads("response"),
+            readers.response_head,
             (MalformedBody,),
             serialise=encode_head,
             unique=False,
-            others=[second_response_head],
+            others=[readers.second_response_head],
         ),
     )
 }
