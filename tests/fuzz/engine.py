@@ -7,6 +7,7 @@ the same inputs.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import tracemalloc
@@ -90,11 +91,14 @@ class _Watch:
     @contextmanager
     def on(self) -> Iterator[None]:
         before = sys.gettrace()
+        # A collection would run the finalisers of others in the midst of the parser.
+        gc.disable()
         sys.settrace(self)
         try:
             yield
         finally:
             sys.settrace(before)
+            gc.enable()
 
 
 @contextmanager
