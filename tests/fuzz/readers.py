@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.file import SealedFile, verify
+from faas_sealed.formats.encoding import base64_encode
+from faas_sealed.formats.file import SealedFile, verify, verify_lines
+from faas_sealed.formats.header import serialise_header
+from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, TEXT_FORMS
 from faas_sealed.formats.primitives import context
 from faas_sealed.formats.stream import Head, Opener, decode_head
+from faas_sealed.formats.token import KeyToken, open_token
 from faas_sealed.formats.trace import open_trace
 
 from ..formats import forge
+from ..formats.second import hpke
 from ..formats.second.bundle import read_bundle
-from ..formats.second.file import open_file
+from ..formats.second.file import open_file, read_lines
 from ..formats.second.stream import open_stream, read_head, seal_stream
-from ..formats.second.text import parse_key, read_trace
+from ..formats.second.suite import aead_seal
+from ..formats.second.text import base64_decode, parse_key, read_trace
+from ..formats.second.token import read_token
 
 AUTHOR = forge.public()
+TRANSPORT = PrivateKey(forge.TRANSPORT_SEED)
+SECRET, ENC = hpke.encapsulate(TRANSPORT.public)
 SESSION_KEY = bytes(range(32))
 STREAM_HEADER = bytes(range(24))
 NOW = 1_700_000_001
@@ -41,6 +53,28 @@ def write_key(value: tuple[str, bytes]) -> bytes:
     return next(form for form in TEXT_FORMS if form.prefix == prefix).encode(key).encode()
 
 
+# Key tokens, and what a caller could seal in one.
+
+
+def token(data: bytes) -> KeyToken:
+    return open_token(data.decode("latin-1"), TRANSPORT, context("greet", AUTHOR))
+
+
+def second_token(data: bytes) -> KeyToken:
+    members = read_token(data.decode("latin-1"), forge.TRANSPORT_SEED, "greet", AUTHOR)
+    key, bind, session = (
+        None if members[name] is None else base64_decode(members[name])
+        for name in ("key", "bind", "session")
+    )
+    return KeyToken(key or b"", members["exp"], bind, session)
+
+
+def sealed_token(plaintext: bytes) -> bytes:
+    """Seal what is said to be a token, always to the same encapsulated secret."""
+    key, nonce = hpke.key_schedule(SECRET, b"faas-seal/v1 token\0" + context("greet", AUTHOR))
+    return b"fsx1_" + base64_encode(ENC + aead_seal(key, plaintext, b"", nonce)).encode()
+
+
 # Sealed files.
 
 
@@ -63,6 +97,18 @@ def opened_file(data: bytes) -> tuple[str, dict[str, bytes]]:
 def second_opened_file(data: bytes) -> tuple[str, dict[str, bytes]]:
     opened = open_file(data, AUTHOR, forge.FUNCTION_KEY, NOW)
     return opened.header["function"], read_bundle(opened.bundle)
+
+
+def lines(data: bytes) -> Any:
+    return json.loads(serialise_header(verify_lines(data, AUTHOR)))
+
+
+def signed_lines(line: bytes) -> bytes:
+    return forge.sign(line, b"")
+
+
+def second_lines(data: bytes) -> Any:
+    return read_lines(data, AUTHOR)
 
 
 # Traces.

@@ -20,6 +20,7 @@ from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.header import parse_header, serialise_header
 from faas_sealed.formats.stream import encode_head
 
+from ..formats import forge
 from ..formats.second.bundle import read_bundle
 from ..formats.second.stream import FINAL, MESSAGE, open_stream, stream_key
 from ..formats.second.suite import Refused
@@ -82,6 +83,39 @@ TARGETS = {
             (MalformedKey,),
             serialise=readers.write_key,
             others=[readers.second_key_text],
+        ),
+        Target(
+            "key-token",
+            "token",
+            seeds("token", "token"),
+            readers.token,
+            (MalformedKey,),
+            others=[readers.second_token],
+        ),
+        Target(
+            "sealed-token",
+            "token",
+            [forge.token_line(), forge.token_line(bind="A" * 43, session="A" * 43)],
+            readers.token,
+            (MalformedKey,),
+            prepare=readers.sealed_token,
+            others=[readers.second_token],
+        ),
+        Target(
+            "lines",
+            "discovery",
+            seeds("discovery", "lines"),
+            readers.lines,
+            (MalformedFile, WrongSignature),
+        ),
+        Target(
+            "signed-lines",
+            "discovery",
+            [lines.split(b"\n")[1] for lines in seeds("discovery", "lines") if b"\n" in lines],
+            readers.lines,
+            (MalformedFile, WrongSignature),
+            prepare=readers.signed_lines,
+            others=[readers.second_lines],
         ),
         Target(
             "file",

@@ -14,8 +14,8 @@ from faas_seal.files import Replacement, replace_together
 from faas_seal.gateway import Gateway
 from faas_seal.local.durations import parse_duration
 from faas_seal.project import read_sealed
-from faas_seal.pushing import push as push_file
 from faas_seal.pushing import SETTING, secret_of, wait_until_served
+from faas_seal.pushing import push as push_file
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 
 
