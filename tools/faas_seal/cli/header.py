@@ -55,9 +55,8 @@ def header(
     use it for an input of their own until it expires. In an asynchronous call it must
     live as long as the queue may hold it: --method POST --lifetime 24h.
 
-    A function without one, or --raw, gets the key itself. In -H "$(faas-seal header
-    greet)" either would stand on curl's command line, where other users of the machine
-    can see it.
+    A function without one, or --raw, gets the key itself. With curl -H "$(…)" either
+    would stand on a command line, where other users of the machine can see it.
     """
     at_address = "://" in target
     held = caller.key_at(target) if at_address else caller.key_of(check_name(target))
