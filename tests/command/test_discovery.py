@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 from faas_seal import FunctionKey
+from faas_seal.discovery import PATH
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
-from faas_seal.problems import CONTENT_TYPE
-from faas_sealed.formats import errors
-from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import (
     FileRefused,
     FunctionExpired,
@@ -24,59 +22,23 @@ from faas_sealed.formats.errors import (
     UnknownKey,
     WrongSignature,
 )
-from faas_sealed.formats.file import Recipient, SealedFile, seal
-from faas_sealed.formats.grant import grant
-from faas_sealed.formats.hpke import PrivateKey
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, IDENTITY_SEED, author_public
-from faas_sealed.formats.primitives import context
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
 
-from ..support import Function, serve, wait_until
+from ..support import Function, serve
+from .deployed import AUTHOR, ECHO, MINE, ONE, SEED, TWO, problem, push, sealed, write_identity
 from .servers import Answer, Request, Server, free_port, server
-
-SEED, ONE, TWO, MINE = (bytes([number] * 32) for number in range(4))
-AUTHOR = AUTHOR_PUBLIC.encode(author_public(SEED))
-HANDLER = {"handler.py": "def handle(event, context):\n    return event.body\n"}
-PATH = "/.well-known/faas-seal"
-
-
-def sealed(
-    *keys: bytes,
-    created: int = 5,
-    function: str = "tested",
-    expires: int | None = None,
-    transport: bytes | None = ONE,
-    to: bytes | None = None,
-    to_expires: int | None = None,
-) -> SealedFile:
-    """Return a sealed file for keys, the last of which is of the identity with the seed `to`."""
-    recipients = list(map(Recipient, keys))
-    if to is not None:
-        own = grant(keys[-1], PrivateKey(to).public, context(function, author_public(SEED)))
-        recipients[-1] = Recipient(keys[-1], to_expires, own)
-    return seal(
-        pack({name: text.encode() for name, text in HANDLER.items()}),
-        function=function,
-        seed=SEED,
-        recipients=recipients,
-        created=created,
-        expires=expires,
-        transport=None if transport is None else PrivateKey(transport).public,
-    )
 
 
 @pytest.fixture
 def function() -> Iterator[Function]:
     """A function that takes tokens only, to two transport keys."""
-    with serve(HANDLER, seed=SEED, transport=[ONE, TWO], seal_accept="sealed") as served:
+    with serve(ECHO, seed=SEED, transport=[ONE, TWO], seal_accept="sealed") as served:
         yield served
 
 
 @pytest.fixture
 def identity(tmp_path: Path) -> Path:
-    path = tmp_path / "me.key"
-    path.write_text(IDENTITY_SEED.encode(MINE))
-    path.chmod(0o600)
-    return path
+    return write_identity(tmp_path / "me.key")
 
 
 @pytest.fixture
@@ -94,18 +56,6 @@ def other() -> Iterator[Callable[[bytes], str]]:
 
 def url(function: Function) -> str:
     return f"http://127.0.0.1:{function.port}"
-
-
-def push(function: Function, file: SealedFile) -> None:
-    """Have the function serve another file, and wait until it does."""
-    (function.folder / "function.sealed").write_bytes(file.serialise())
-    wait_until(
-        lambda: function.request(PATH, key=None).body == file.lines, "the new file is served"
-    )
-
-
-def problem(error: type[SealError]) -> Answer:
-    return Answer(error.status, {"Content-Type": CONTENT_TYPE}, errors.problem(error, "call"))
 
 
 def key(secret: bytes) -> FunctionKey:
@@ -178,7 +128,7 @@ def test_an_identity_without_a_slot_of_its_own_is_refused(
 
 
 def test_what_does_not_say_what_it_is_has_a_hint() -> None:
-    with serve(HANDLER, seed=SEED, seal_discovery="off") as function:
+    with serve(ECHO, seed=SEED, seal_discovery="off") as function:
         with pytest.raises(UnexpectedAnswer, match="status 401") as refused:
             discover(url(function), function.function_key)
         assert "seal_discovery" in refused.value.hint

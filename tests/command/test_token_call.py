@@ -18,16 +18,14 @@ from faas_seal import FunctionKey, KeyInClear
 from faas_seal.errors import KeyWouldLeak, UsageError
 from faas_seal.tokens import HEADER
 from faas_sealed.formats.errors import FileRefused, FunctionExpired, WrongSignature
-from faas_sealed.formats.file import Recipient, SealedFile, seal
-from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
-from faas_sealed.formats.token import KeyToken, open_token, request_binding
+from faas_sealed.formats.token import request_binding
 
 from ..support import Function, serve
 from .conftest import Run
-from .servers import Answer, Request, Server, server
+from .deployed import ONE, sealed, token_in
+from .servers import Answer, Server, server
 
-TRANSPORT = bytes(range(32))
 HANDLER = {
     "handler.py": """\
 def handle(event, context):
@@ -38,7 +36,7 @@ def handle(event, context):
 
 @pytest.fixture(scope="module")
 def function() -> Iterator[Function]:
-    with serve(HANDLER, transport=[TRANSPORT], seal_accept="sealed") as served:
+    with serve(HANDLER, transport=[ONE], seal_accept="sealed") as served:
         yield served
 
 
@@ -46,18 +44,6 @@ def function() -> Iterator[Function]:
 def gateway() -> Iterator[Server]:
     with server(lambda _: Answer(body=b"said")) as running:
         yield running
-
-
-def sealed_file(key: FunctionKey, *, expires: int | None = None, **others: bytes) -> SealedFile:
-    return seal(
-        b"",
-        function="greet",
-        seed=bytes(32),
-        recipients=[Recipient(key.secret)],
-        created=1,
-        expires=expires,
-        transport=others.get("transport", PrivateKey(TRANSPORT).public),
-    )
 
 
 def key_of(function: Function) -> FunctionKey:
@@ -68,13 +54,7 @@ def key_of(function: Function) -> FunctionKey:
 def key() -> FunctionKey:
     """The key of a function greet, with what its author has signed."""
     key = FunctionKey.generate()
-    return FunctionKey(key.text, function=sealed_file(key).header)
-
-
-def token_in(request: Request, key: FunctionKey) -> KeyToken:
-    assert key.function is not None
-    text = request.headers[HEADER.lower()]
-    return open_token(text, PrivateKey(TRANSPORT), key.function.context)
+    return FunctionKey(key.text, function=sealed(key.secret, function="greet").header)
 
 
 def url(function: Function) -> str:
@@ -141,7 +121,7 @@ def test_the_raw_key_never_travels_where_a_transport_key_is_known(
 ) -> None:
     requests.get(f"{gateway.url}/function/greet/x?y=1", auth=key, timeout=10)
     assert key.text not in str(gateway.requests)
-    token = token_in(gateway.last, key)
+    token = token_in(gateway.last, "greet")
     assert (token.key, token.session) == (key.secret, None)
     assert token.bind == request_binding("GET", "/x", b"y=1", _sha256(b""))
     assert 290 < token.exp - time.time() <= 300
@@ -152,7 +132,7 @@ def test_an_asynchronous_call_is_bound_as_a_post_and_lives_a_day(
 ) -> None:
     address = f"{gateway.url}/async-function/greet.openfaas-fn/x"
     requests.post(address, data=b"x", auth=key, timeout=10)
-    token = token_in(gateway.last, key)
+    token = token_in(gateway.last, "greet")
     assert token.bind == request_binding("POST", "/x", b"", _sha256(b"x"))
     assert 86_300 < token.exp - time.time() <= 86_400
     with pytest.raises(UsageError, match="asynchronous call is a POST"):
@@ -161,9 +141,9 @@ def test_an_asynchronous_call_is_bound_as_a_post_and_lives_a_day(
 
 def test_a_lifetime_is_that_of_the_key(gateway: Server) -> None:
     key = FunctionKey.generate()
-    key = FunctionKey(key.text, function=sealed_file(key).header, lifetime=20)
+    key = FunctionKey(key.text, function=sealed(key.secret, function="greet").header, lifetime=20)
     requests.post(f"{gateway.url}/async-function/greet", auth=key, timeout=10)
-    assert 10 < token_in(gateway.last, key).exp - time.time() <= 20
+    assert 10 < token_in(gateway.last, "greet").exp - time.time() <= 20
 
 
 @pytest.mark.parametrize("path", ["/a%2541", "/a//b", "/a%3Fb", "/%23", "/%00", "/%ff"])
@@ -184,14 +164,16 @@ def test_the_address_of_another_function_is_refused(key: FunctionKey, gateway: S
 
 def test_an_address_of_its_own_is_not_bound(gateway: Server) -> None:
     key, address = FunctionKey.generate(), f"{gateway.url}/api/greeting"
-    key = FunctionKey(key.text, function=sealed_file(key).header, address=address)
+    key = FunctionKey(
+        key.text, function=sealed(key.secret, function="greet").header, address=address
+    )
     for path, bound in (("", "/"), ("/", "/"), ("/x", "/x")):
         requests.get(address + path, auth=key, timeout=10)
         expected = request_binding("GET", bound, b"", _sha256(b""))
-        assert token_in(gateway.last, key).bind == expected
+        assert token_in(gateway.last, "greet").bind == expected
     requests.get(f"{address}s", auth=key, timeout=10)
     expected = request_binding("GET", "/api/greetings", b"", _sha256(b""))
-    assert token_in(gateway.last, key).bind == expected
+    assert token_in(gateway.last, "greet").bind == expected
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -211,8 +193,7 @@ def test_a_token_may_cross_a_network_in_clear(key: FunctionKey) -> None:
 
 def test_a_function_without_a_transport_key_takes_the_raw_key(gateway: Server) -> None:
     plain = FunctionKey.generate()
-    header = seal(b"", function="greet", seed=bytes(32), recipients=[Recipient(plain.secret)],
-                  created=1).header  # fmt: skip
+    header = sealed(plain.secret, function="greet", transport=None).header
     key = FunctionKey(plain.text, function=header)
     requests.get(f"{gateway.url}/function/greet", auth=key, timeout=10)
     assert gateway.last.headers[HEADER.lower()] == plain.text
@@ -224,7 +205,7 @@ def test_a_function_without_a_transport_key_takes_the_raw_key(gateway: Server) -
 
 def test_an_expired_function_is_not_called(gateway: Server) -> None:
     key = FunctionKey.generate()
-    key = FunctionKey(key.text, function=sealed_file(key, expires=5).header)
+    key = FunctionKey(key.text, function=sealed(key.secret, function="greet", expires=5).header)
     with pytest.raises(FunctionExpired):
         requests.get(f"{gateway.url}/function/greet", auth=key, timeout=10)
     assert gateway.requests == []
@@ -252,7 +233,9 @@ def test_a_project_has_the_key_and_the_function(project: Path, run: Run) -> None
     key = FunctionKey.of_project("greet", project)
     assert key.function is not None
     assert key.function.function == "greet"
-    (project / "sealed" / "greet" / "function.sealed").write_bytes(sealed_file(key).serialise())
+    (project / "sealed" / "greet" / "function.sealed").write_bytes(
+        sealed(key.secret, function="greet").serialise()
+    )
     with pytest.raises(WrongSignature):
         FunctionKey.of_project("greet", project)
 

@@ -72,7 +72,7 @@ class FunctionKey(AuthBase):
         self.sealed_body = sealed_body
         self.lifetime = lifetime
         self._look: Callable[[], tuple[Header, bytes]] | None = None
-        if sealed_body and (function is None or function.transport is None):
+        if sealed_body and self.raw:
             raise UsageError(
                 "bodies are sealed to a function's transport key, and none is known",
                 hint="FunctionKey.of_project, from_file with sealed_file, or discover",
@@ -185,11 +185,16 @@ class FunctionKey(AuthBase):
         """The key's id, 16 hexadecimal digits: no secret."""
         return key_id(self.secret)
 
+    @property
+    def raw(self) -> bool:
+        """Whether the key itself is sent, because no transport key is known."""
+        return self.function is None or self.function.transport is None
+
     def __repr__(self) -> str:
         return f"<FunctionKey {self.id}>"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.function is None or (self.function.transport is None and self._look is None):
+        if self.function is None or (self.raw and self._look is None):
             self.present_raw(request)
             request.register_hook("response", _stay)  # type: ignore[no-untyped-call]
         else:
@@ -258,6 +263,8 @@ def call(
                 stream=True,
                 timeout=(CONNECT_TIMEOUT, None),
             )
+        except requests.exceptions.ChunkedEncodingError:
+            raise UnexpectedAnswer("the answer ended early") from None
         except (requests.ConnectionError, requests.Timeout):
             raise Unreachable(
                 f"nobody answers at {url}",

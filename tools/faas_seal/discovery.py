@@ -161,12 +161,17 @@ class Discovery:
                 session.close()
 
 
+def has_slot(header: Header, function_key: bytes) -> bool:
+    """Tell whether a function key (32 bytes) has a slot in a sealed file."""
+    wanted = key_id(function_key)
+    return any(slot.id == wanted for slot in header.slots)
+
+
 def check_key(header: Header, function_key: bytes) -> bytes:
     """Return a function key (32 bytes) that has a slot in a sealed file, or raise UnknownKey."""
-    wanted = key_id(function_key)
-    if not any(slot.id == wanted for slot in header.slots):
+    if not has_slot(header, function_key):
         raise UnknownKey(
-            f"{header.function} is not sealed with the key {wanted}",
+            f"{header.function} is not sealed with the key {key_id(function_key)}",
             hint="is it the key of this function, and of this author's?",
         )
     return function_key

@@ -140,12 +140,17 @@ class OpenedBody(io.RawIOBase):
             piece = next(self._arriving, None)
             if piece is None:
                 raise MalformedBody("the answer ended before its head")
-            self._waiting += b"".join(self._opener.feed(piece))
+            try:
+                self._waiting += b"".join(self._opener.feed(piece))
+            except MalformedBody:
+                if self._opener.head is None:
+                    raise
+                # The head is authentic; the next read raises again.
         return decode_head(self._opener.head, response=True)
 
-    def stream(self, amt: int = CHUNK_BYTES, decode_content: bool | None = None) -> Iterator[bytes]:
+    def stream(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
         """Yield the body as it arrives, in pieces of at most `amt` bytes."""
-        while piece := self.read(amt):
+        while piece := self.read(amt or CHUNK_BYTES):
             yield piece
 
     def readable(self) -> bool:

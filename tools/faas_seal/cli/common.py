@@ -22,6 +22,7 @@ from faas_seal import keystore
 from faas_seal.errors import UsageError
 from faas_seal.forgotten import forgotten
 from faas_seal.keystore import KeySource, Keystore, parse_key
+from faas_seal.local.durations import parse_duration
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -148,6 +149,22 @@ def check_function(name: str, stack: str | None) -> None:
     path = find(stack)
     if path.exists():
         StackFile.load(path).function(name)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return name and value of `--query NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("--query has the form NAME=VALUE")
+    return name, value
+
+
+def duration(text: str, example: str) -> float:
+    """Return the seconds in a duration such as 5m or 24h, or raise UsageError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint=example) from None
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:

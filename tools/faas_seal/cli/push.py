@@ -3,16 +3,15 @@ from __future__ import annotations
 import click
 
 from faas_seal.cli.common import (
+    duration,
     function_names,
     say,
     sealed_path,
     stack_option,
 )
 from faas_seal.cli.seal import seal
-from faas_seal.errors import UsageError
 from faas_seal.files import Replacement, replace_together
 from faas_seal.gateway import Gateway
-from faas_seal.local.durations import parse_duration
 from faas_seal.project import read_sealed
 from faas_seal.pushing import SETTING, secret_of, wait_until_served
 from faas_seal.pushing import push as push_file
@@ -53,7 +52,7 @@ def push(
 
     New libraries in requirements.txt, and settings, need an image: faas-seal up.
     """
-    patience = _duration(wait)
+    patience = duration(wait, "--wait 2m")
     stack = StackFile.load(find(stack_option))
     secret = None if setup else secret_of(stack.function(name))
     context.invoke(seal, names=(name,), stack_option=stack_option)
@@ -76,10 +75,3 @@ def push(
     suffix = f".{namespace}" if namespace else ""
     seconds = wait_until_served(f"{address}/function/{name}{suffix}", file, patience)
     say(f"{name}: served after {seconds:.1f} s")
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error), hint="--wait 2m") from None
