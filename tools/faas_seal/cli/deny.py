@@ -41,7 +41,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
       faas-seal deny greet Ada
       faas-seal deny greet --allow Ada
 
-    Key ids are in the audit and in faas-seal inspect; recipients of seal --to go by their
+    The audit and inspect tell key ids; recipients of seal --to go by their
     name, too. The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the
     transport key. Once the function is deployed with it, an update of the secret is all
     that it takes. With neither, this lists the ids that are denied.
