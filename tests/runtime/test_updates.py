@@ -200,3 +200,20 @@ def test_a_key_is_denied_from_one_moment_to_the_next(tmp_path: Path) -> None:
         assert function.request().status == 403
         denied.write_text("")
         wait_until(lambda: function.request().status == 200, "the key opens again")
+
+
+def test_secrets_are_taken_whatever_has_been_pushed(tmp_path: Path) -> None:
+    """As where the image has been deployed anew after a push, whose file is still there."""
+    denied = tmp_path / "denied"
+    denied.touch()
+    with serve(handler("one"), seed=SEED, transport=[ONE], seal_denied=str(denied)) as function:
+        push(function, sealed(function, "old", created=0).serialise())
+        function.stderr.wait_for("is older than")
+        new = token_to(function, TWO)
+        write_keys(function, ONE, TWO)
+        wait_until(lambda: function.request(key=new).status == 200, "the new key opens tokens")
+        denied.write_text(key_id(function.function_key))
+        wait_until(lambda: function.request().status == 403, "the key is denied")
+        (function.folder / "transport").write_text("no key")
+        denied.write_text("")
+        wait_until(lambda: answer(function) == "one", "the key opens again")
