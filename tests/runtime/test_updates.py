@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -101,6 +102,25 @@ def test_what_does_not_follow_is_refused_in_one_line_and_what_runs_goes_on(kind:
 def test_a_file_that_has_gone_is_no_update() -> None:
     with serve(handler("one"), seed=SEED) as function:
         (function.folder / "function.sealed").unlink()
+        function.stderr.wait_for("an update is refused")
+        assert answer(function) == "one"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, partial(os.symlink, "/dev/zero")])
+@pytest.mark.parametrize("name", ["function.sealed", "transport"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    name: str, make: Callable[[Path], object]
+) -> None:
+    with serve(handler("one"), seed=SEED, transport=[ONE]) as function:
+        (function.folder / name).unlink()
+        make(function.folder / name)
+        function.stderr.wait_for("an update is refused")
+        assert answer(function) == "one"
+
+
+def test_a_file_that_is_too_large_is_refused_unread() -> None:
+    with serve(handler("one"), seed=SEED) as function:
+        os.truncate(function.folder / "function.sealed", 2**40)
         function.stderr.wait_for("an update is refused")
         assert answer(function) == "one"
 

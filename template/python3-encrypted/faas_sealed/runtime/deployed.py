@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,9 @@ from faas_sealed.runtime.settings import Settings
 
 # The one that the sealed file names, and the one before or after it.
 MOST_TRANSPORT_KEYS = 2
+# More than any bundle takes, and than Kubernetes puts into a secret.
+MOST_SEALED_BYTES = 128 * 2**20
+MOST_SECRET_BYTES = 2**20
 _KEY_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -114,7 +119,7 @@ def _successor(settings: Settings, before: Header) -> SealedFile:
 
 def _read_file(path: Path, settings: Settings) -> SealedFile:
     try:
-        sealed = verify(path.read_bytes(), settings.author)
+        sealed = verify(_read(path, MOST_SEALED_BYTES), settings.author)
     except OSError as error:
         raise SealError(
             f"cannot read the sealed file {path}: {error.strerror}; "
@@ -165,10 +170,24 @@ def _read_denied(settings: Settings) -> frozenset[str]:
     return ids
 
 
+def _read(path: Path, most: int) -> bytes:
+    """Return what is in a regular file of at most `most` bytes, or raise OSError.
+
+    The acceptor reads it, and must not stop: at a named pipe it would wait for ever.
+    """
+    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most} bytes")
+        return file.read()
+
+
 def _lines(path: Path) -> Iterator[str]:
     """Yield the lines that are neither empty nor comments."""
     try:
-        text = path.read_text("ascii")
+        text = _read(path, MOST_SECRET_BYTES).decode("ascii")
     except OSError as error:
         raise SealError(
             f"cannot read the secret {path}: {error.strerror}; is it under `secrets` in the "
