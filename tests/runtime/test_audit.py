@@ -13,8 +13,9 @@ import pytest
 from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 
 from ..support import Function, serve, wait_until
-from .conftest import PROGRAM
+from .conftest import PROGRAM, Gate
 from .test_tokens import ONE
+from .wire import Client, connected
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -83,7 +84,43 @@ def test_who_finds_no_worker_is_told_of_too() -> None:
         assert function.request(method="POST", body=body).status == 502
         function.stderr.wait_for('"outcome":"worker-died"')
     [line] = lines(function)
-    assert (line["status"], line["key_id"]) == (502, None)
+    assert (line["status"], line["key_id"]) == (502, key_id(function.function_key))
+
+
+LARGE = "answer = bytes(50_000_000)"
+CUT = """\
+import os
+def pieces(end=os._exit):
+    yield b"begun"
+    end(1)
+answer = pieces()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [(LARGE, "deadline"), (CUT, "worker-died"), ("while True: pass", "deadline")],
+    ids=["a reply that is not taken", "a reply that is cut off", "no reply"],
+)
+def test_whose_worker_dies_is_told_of(code: str, outcome: str) -> None:
+    environ = {"seal_audit": "on", "exec_timeout": "1s"}
+    with serve(PROGRAM, environ=environ) as function, connected(function) as client:
+        client.post(code)
+        wait_until(lambda: bool(lines(function)), "it is told of")
+    [line] = lines(function)
+    assert (line["outcome"], line["key_id"]) == (outcome, key_id(function.function_key))
+
+
+def test_who_does_not_wait_for_the_reply_is_told_of(gate: Gate) -> None:
+    with serve(PROGRAM, environ={"seal_audit": "on"}) as function:
+        client = Client(function)
+        client.post(gate.code)
+        gate.wait_for(1)
+        client.reset()
+        gate.open()
+        wait_until(lambda: bool(lines(function)), "it is told of")
+    [line] = lines(function)
+    assert (line["outcome"], line["key_id"]) == ("ok", key_id(function.function_key))
 
 
 def test_the_document_names_every_member() -> None:

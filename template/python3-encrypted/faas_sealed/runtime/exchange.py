@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import uuid
+from contextlib import suppress
 from typing import Protocol
 
 from faas_sealed.formats.errors import Deadline, HandlerError, SealError
@@ -24,7 +25,7 @@ from faas_sealed.runtime.responses import Response, problem_of
 from faas_sealed.runtime.sealed_bodies import SealedRequest, seal_response
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.stream import BodyStream
-from faas_sealed.runtime.table import FREE, HANDLING, REPLYING
+from faas_sealed.runtime.table import FREE, HANDLING, REPLIED, REPLYING
 
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
@@ -37,6 +38,8 @@ class Station(Protocol):
     """The worker, as far as an exchange knows it."""
 
     def mark(self, state: int, until: float) -> None: ...
+
+    def note_key_id(self, key_id: str | None) -> None: ...
 
     def ask(self, verb: Verb) -> None: ...
 
@@ -147,6 +150,7 @@ class Exchange:
         key = presented.take_key()
         if self._settings.audit:
             self._key_form, self._key_id = presented.form, key_id(key)
+            self._station.note_key_id(self._key_id)
         return self._handler.content_key(key, now)
 
     def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
@@ -195,9 +199,12 @@ class Exchange:
         except responses.BodyFailed as error:
             self._outcome = HandlerError.reason
             self._log.sealed("handler-error", trace_of(error.cause))
-            self._socket.shutdown(socket.SHUT_RDWR)
-        if self.keeps_connection:  # whatever becomes of this process
-            self._station.mark(FREE, until)
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # nobody is left to answer, and who has asked is told of all the same
+            pass
+        # Whatever becomes of this process.
+        self._station.mark(FREE if self.keeps_connection else REPLIED, until)
         if self._settings.audit and self._outcome:
             self._audit(response.status)
 
