@@ -34,11 +34,12 @@ def test_each_request_is_told_of_with_who_asked_and_what_became_of_it() -> None:
         assert function.request("/echo", key=function.token("/echo")).status == 200
         assert function.request(key=FUNCTION_KEY.encode(other)).status == 403
         assert function.request(key=function.token("/other")).status == 403
+        assert function.request(key=function.token(exp=1)).status == 403
         assert function.request(key="fsk1_x").status == 400
         assert function.request(key=None).status == 401
         assert function.request(method="POST", body=b"1 / 0").status == 500
         assert function.request("/.well-known/faas-seal", key=None).status == 200
-        wait_until(lambda: len(lines(function)) == 7, "each is told of")
+        wait_until(lambda: len(lines(function)) == 8, "each is told of")
     told = lines(function)
     header = function.sealed.header
     assert {(line["audit"], line["function"], line["content_id"]) for line in told} == {
@@ -52,6 +53,7 @@ def test_each_request_is_told_of_with_who_asked_and_what_became_of_it() -> None:
         ("ok", 200, "sealed", own),
         ("unknown-key", 403, "raw", key_id(other)),
         ("token-mismatch", 403, "sealed", own),
+        ("expired-token", 403, "sealed", own),
         ("malformed-key", 400, None, None),
         ("missing-key", 401, None, None),
         ("handler-error", 500, "raw", own),

@@ -106,8 +106,8 @@ class Exchange:
 
     def _call(self, request: Request) -> Response:
         function, now = self._handler.function, time.time()
-        presented = function.keys.take(request, now)
-        content_key = self._open(presented, now)
+        presented = function.keys.take(request, now, self._note_key)
+        content_key = self._handler.content_key(presented.take_key(), now)
         self._session = presented.session
         self._outcome = "ok"
         self.has_opened = True
@@ -145,13 +145,10 @@ class Exchange:
             raise body.failure
         return response
 
-    def _open(self, presented: Presented, now: float) -> bytes:
-        """Return the content key that the presented key opens at the time `now`."""
-        key = presented.take_key()
+    def _note_key(self, form: str, key: bytes) -> None:
         if self._settings.audit:
-            self._key_form, self._key_id = presented.form, key_id(key)
+            self._key_form, self._key_id = form, key_id(key)
             self._station.note_key_id(self._key_id)
-        return self._handler.content_key(key, now)
 
     def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
         """Return the body, all of it here unless the handler `streams` it, once the token fits."""
