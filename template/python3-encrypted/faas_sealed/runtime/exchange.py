@@ -96,9 +96,8 @@ class Exchange:
             # It goes into the log, between words that `faas-seal explain` reads.
             self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
-            return answer_without_key(
-                request, self._settings, self._handler.sealed
-            ) or self._sealed(self._call(request))
+            keyless = answer_without_key(request, self._settings, self._handler.sealed)
+            return keyless or self._call(request)
         except SealError as error:
             self._call_id = self._call_id or str(uuid.uuid4())
             self._outcome = error.reason
@@ -133,7 +132,7 @@ class Exchange:
         self._station.mark(HANDLING, self._deadline)
         process = os.getpid()
         try:
-            response = self._handler.call(program, request, body)
+            response = self._sealed(self._handler.call(program, request, body))
         except BaseException as error:
             if body.failure is not None:
                 raise body.failure from None
@@ -173,7 +172,7 @@ class Exchange:
     def _failed(self, error: BaseException) -> Response:
         self._outcome = HandlerError.reason
         trace = self._log.sealed("handler-error", trace_of(error))
-        return problem_of(HandlerError, self._call_id, trace)
+        return self._sealed(problem_of(HandlerError, self._call_id, trace))
 
     def _reply(self, response: Response) -> None:
         request = self._request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from faas_sealed.formats.errors import BodyTooLarge, MalformedBody
 from faas_sealed.formats.stream import (
@@ -81,7 +82,10 @@ class SealedRequest:
 
 
 def seal_response(response: Response, session: bytes) -> Response:
-    """Return the answer that carries `response` as a stream of the session (32 bytes)."""
+    """Return the answer that carries `response` as a stream of the session (32 bytes).
+
+    Raises ValueError if its headers do not fit into a frame.
+    """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
     pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
@@ -89,5 +93,5 @@ def seal_response(response: Response, session: bytes) -> Response:
     return Response(
         200 if response.status in _BODILESS else response.status,
         [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
-        b"".join(stream) if whole else stream,
+        b"".join(stream) if whole else chain((next(stream),), stream),
     )
