@@ -121,6 +121,10 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
     assert b"a body" not in answer.body
 
 
+def test_how_long_the_stream_is_the_handler_does_not_see(function: Function) -> None:
+    assert "Content-Length" not in json.loads(call(function)[2])[2]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
 def test_any_method_has_a_stream(function: Function, method: str) -> None:
     session = os.urandom(32)

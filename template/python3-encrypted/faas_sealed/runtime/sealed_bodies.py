@@ -22,6 +22,7 @@ from faas_sealed.runtime.responses import Response
 
 # Their bodies would be dropped on the way.
 _BODILESS = (204, 205, 304)
+_OF_THE_STREAM = ("CONTENT_TYPE", "CONTENT_ENCODING", "CONTENT_LENGTH")
 # Of the connection, of who may call, and of the way here: the caller cannot speak for these.
 _OUTER_ONLY = re.compile(
     "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
@@ -55,8 +56,8 @@ class SealedRequest:
             if not _OUTER_ONLY.fullmatch(key):
                 value = value.encode().decode("latin-1")  # as it would have come outside
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
-        request.headers.pop("CONTENT_TYPE", None)
-        request.headers.pop("CONTENT_ENCODING", None)
+        for name in _OF_THE_STREAM:
+            request.headers.pop(name, None)
         request.headers.update(inner)
 
     def pieces(self) -> Iterator[bytes]:
