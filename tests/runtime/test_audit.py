@@ -14,8 +14,9 @@ from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 
 from ..support import Function, serve, wait_until
 from .conftest import PROGRAM, Gate
+from .test_sealed_bodies import STREAMING
 from .test_tokens import ONE
-from .wire import Client, connected
+from .wire import Client, Cut, connected
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -111,6 +112,21 @@ def test_whose_worker_dies_is_told_of(code: str, outcome: str) -> None:
         wait_until(lambda: bool(lines(function)), "it is told of")
     [line] = lines(function)
     assert (line["outcome"], line["key_id"]) == (outcome, key_id(function.function_key))
+
+
+def test_a_body_that_breaks_off_under_a_reply_is_not_the_handlers_error() -> None:
+    environ = {"seal_audit": "on"}
+    with serve(STREAMING, environ=environ) as function, connected(function) as client:
+        client.send(function.head(method="POST", headers=[("Transfer-Encoding", "chunked")]))
+        client.send(b"1\r\nx\r\n")
+        pieces = client.pieces()
+        assert next(pieces) == b"X"
+        client.send(b"no size of a chunk\r\n")
+        with pytest.raises(Cut):
+            next(pieces)
+        wait_until(lambda: bool(lines(function)), "it is told of")
+        assert "handler-error" not in function.stderr.text
+    assert lines(function)[0]["outcome"] == "malformed-body"
 
 
 def test_who_does_not_wait_for_the_reply_is_told_of(gate: Gate) -> None:

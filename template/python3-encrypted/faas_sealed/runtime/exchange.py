@@ -193,8 +193,12 @@ class Exchange:
                 close=close,
             )
         except responses.BodyFailed as error:
-            self._outcome = HandlerError.reason
-            self._log.sealed("handler-error", trace_of(error.cause))
+            cause = error.cause
+            if isinstance(cause, SealError):  # of the request's body, as the reply is made of it
+                self._outcome = cause.reason
+            else:
+                self._outcome = HandlerError.reason
+                self._log.sealed("handler-error", trace_of(cause))
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # nobody is left to answer, and who has asked is told of all the same
