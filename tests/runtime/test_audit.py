@@ -13,8 +13,10 @@ import pytest
 from faas_sealed.formats.keys import FUNCTION_KEY, key_id
 
 from ..support import Function, serve, wait_until
-from .conftest import PROGRAM
+from .conftest import PROGRAM, Gate
+from .test_sealed_bodies import STREAMING
 from .test_tokens import ONE
+from .wire import Client, Cut, connected
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -33,11 +35,12 @@ def test_each_request_is_told_of_with_who_asked_and_what_became_of_it() -> None:
         assert function.request("/echo", key=function.token("/echo")).status == 200
         assert function.request(key=FUNCTION_KEY.encode(other)).status == 403
         assert function.request(key=function.token("/other")).status == 403
+        assert function.request(key=function.token(exp=1)).status == 403
         assert function.request(key="fsk1_x").status == 400
         assert function.request(key=None).status == 401
         assert function.request(method="POST", body=b"1 / 0").status == 500
         assert function.request("/.well-known/faas-seal", key=None).status == 200
-        wait_until(lambda: len(lines(function)) == 7, "each is told of")
+        wait_until(lambda: len(lines(function)) == 8, "each is told of")
     told = lines(function)
     header = function.sealed.header
     assert {(line["audit"], line["function"], line["content_id"]) for line in told} == {
@@ -51,6 +54,7 @@ def test_each_request_is_told_of_with_who_asked_and_what_became_of_it() -> None:
         ("ok", 200, "sealed", own),
         ("unknown-key", 403, "raw", key_id(other)),
         ("token-mismatch", 403, "sealed", own),
+        ("expired-token", 403, "sealed", own),
         ("malformed-key", 400, None, None),
         ("missing-key", 401, None, None),
         ("handler-error", 500, "raw", own),
@@ -83,7 +87,58 @@ def test_who_finds_no_worker_is_told_of_too() -> None:
         assert function.request(method="POST", body=body).status == 502
         function.stderr.wait_for('"outcome":"worker-died"')
     [line] = lines(function)
-    assert (line["status"], line["key_id"]) == (502, None)
+    assert (line["status"], line["key_id"]) == (502, key_id(function.function_key))
+
+
+LARGE = "answer = bytes(50_000_000)"
+CUT = """\
+import os
+def pieces(end=os._exit):
+    yield b"begun"
+    end(1)
+answer = pieces()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [(LARGE, "deadline"), (CUT, "worker-died"), ("while True: pass", "deadline")],
+    ids=["a reply that is not taken", "a reply that is cut off", "no reply"],
+)
+def test_whose_worker_dies_is_told_of(code: str, outcome: str) -> None:
+    environ = {"seal_audit": "on", "exec_timeout": "1s"}
+    with serve(PROGRAM, environ=environ) as function, connected(function) as client:
+        client.post(code)
+        wait_until(lambda: bool(lines(function)), "it is told of")
+    [line] = lines(function)
+    assert (line["outcome"], line["key_id"]) == (outcome, key_id(function.function_key))
+
+
+def test_a_body_that_breaks_off_under_a_reply_is_not_the_handlers_error() -> None:
+    environ = {"seal_audit": "on"}
+    with serve(STREAMING, environ=environ) as function, connected(function) as client:
+        client.send(function.head(method="POST", headers=[("Transfer-Encoding", "chunked")]))
+        client.send(b"1\r\nx\r\n")
+        pieces = client.pieces()
+        assert next(pieces) == b"X"
+        client.send(b"no size of a chunk\r\n")
+        with pytest.raises(Cut):
+            next(pieces)
+        wait_until(lambda: bool(lines(function)), "it is told of")
+        assert "handler-error" not in function.stderr.text
+    assert lines(function)[0]["outcome"] == "malformed-body"
+
+
+def test_who_does_not_wait_for_the_reply_is_told_of(gate: Gate) -> None:
+    with serve(PROGRAM, environ={"seal_audit": "on"}) as function:
+        client = Client(function)
+        client.post(gate.code)
+        gate.wait_for(1)
+        client.reset()
+        gate.open()
+        wait_until(lambda: bool(lines(function)), "it is told of")
+    [line] = lines(function)
+    assert (line["outcome"], line["key_id"]) == ("ok", key_id(function.function_key))
 
 
 def test_the_document_names_every_member() -> None:

@@ -30,7 +30,7 @@ def handler(expires: int | None = None, denied: frozenset[str] = frozenset()) ->
         expires=expires,
     )
     settings = Settings.from_environ({"seal_author": author}, Path())
-    return Handler(settings, Function.of(Deployed(sealed.serialise(), denied=denied), settings))
+    return Handler(settings, Function.of(Deployed(sealed, denied=denied), settings))
 
 
 def test_each_key_opens_the_same_whichever_came_before() -> None:

@@ -34,7 +34,7 @@ def handle(event, context):
     if event.path == "/pieces":
         return (f"piece {number}" for number in range(3)), 200, {"X-Inner": "1"}
     if event.path == "/headers":
-        return {"body": "x", "headers": {"X-Long": "x" * 70_000}}
+        return "x" if "whole" in event.query else iter("x"), 200, {"X-Long": "x" * 70_000}
     if event.path == "/break":
         def pieces():
             yield "begun"
@@ -121,6 +121,10 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
     assert b"a body" not in answer.body
 
 
+def test_how_long_the_stream_is_the_handler_does_not_see(function: Function) -> None:
+    assert "Content-Length" not in json.loads(call(function)[2])[2]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
 def test_any_method_has_a_stream(function: Function, method: str) -> None:
     session = os.urandom(32)
@@ -168,11 +172,13 @@ def test_what_the_handler_raises_travels_inside(function: Function) -> None:
     assert "a secret message" in function.open_trace(problem["trace"])
 
 
-def test_headers_that_do_not_fit_are_the_handlers_error(function: Function) -> None:
-    answer, head, body = call(function, "/headers")
-    problem = json.loads(body)
+@pytest.mark.parametrize("target", ["/headers?whole", "/headers"])
+def test_headers_that_fit_into_no_frame_are_the_handlers_error(
+    function: Function, target: str
+) -> None:
+    answer, head, body = call(function, target)
     assert (answer.status, head.status) == (500, 500)
-    assert "longer than 65536 bytes" in function.open_trace(problem["trace"])
+    assert "longer than 65536" in function.open_trace(json.loads(body)["trace"])
 
 
 def test_before_the_key_has_opened_errors_travel_outside(function: Function) -> None:

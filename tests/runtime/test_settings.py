@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import Recipient, seal
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, author_public
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, TRANSPORT_SEED, author_public
 from faas_sealed.runtime.settings import SECRETS, Settings, default_workers
 
 from ..support import INDEX, free_port, seal_files
@@ -97,6 +97,14 @@ def test_what_should_be_a_public_key_is_never_repeated() -> None:
     secret = AUTHOR_SEED.encode(SEED)
     with pytest.raises(SealError) as refused:
         read(seal_author=secret)
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["seal_file", "seal_transport", "seal_denied"])
+def test_a_key_where_the_name_of_a_secret_should_be_is_never_repeated(name: str) -> None:
+    secret = TRANSPORT_SEED.encode(SEED)
+    with pytest.raises(SealError) as refused:
+        read(**{name: secret})
     assert secret not in str(refused.value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -105,6 +106,25 @@ def test_a_file_that_has_gone_is_no_update() -> None:
         assert answer(function) == "one"
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, partial(os.symlink, "/dev/zero")])
+@pytest.mark.parametrize("name", ["function.sealed", "transport"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    name: str, make: Callable[[Path], object]
+) -> None:
+    with serve(handler("one"), seed=SEED, transport=[ONE]) as function:
+        (function.folder / name).unlink()
+        make(function.folder / name)
+        function.stderr.wait_for("an update is refused")
+        assert answer(function) == "one"
+
+
+def test_a_file_that_is_too_large_is_refused_unread() -> None:
+    with serve(handler("one"), seed=SEED) as function:
+        os.truncate(function.folder / "function.sealed", 2**40)
+        function.stderr.wait_for("an update is refused")
+        assert answer(function) == "one"
+
+
 @pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
 def test_no_call_fails_while_one_handler_follows_another(isolation: str) -> None:
     answers: list[str] = []
@@ -200,3 +220,20 @@ def test_a_key_is_denied_from_one_moment_to_the_next(tmp_path: Path) -> None:
         assert function.request().status == 403
         denied.write_text("")
         wait_until(lambda: function.request().status == 200, "the key opens again")
+
+
+def test_secrets_are_taken_whatever_has_been_pushed(tmp_path: Path) -> None:
+    """As where the image has been deployed anew after a push, whose file is still there."""
+    denied = tmp_path / "denied"
+    denied.touch()
+    with serve(handler("one"), seed=SEED, transport=[ONE], seal_denied=str(denied)) as function:
+        push(function, sealed(function, "old", created=0).serialise())
+        function.stderr.wait_for("is older than")
+        new = token_to(function, TWO)
+        write_keys(function, ONE, TWO)
+        wait_until(lambda: function.request(key=new).status == 200, "the new key opens tokens")
+        denied.write_text(key_id(function.function_key))
+        wait_until(lambda: function.request().status == 403, "the key is denied")
+        (function.folder / "transport").write_text("no key")
+        denied.write_text("")
+        wait_until(lambda: answer(function) == "one", "the key opens again")

@@ -28,7 +28,7 @@ from faas_sealed.runtime.pool import Pool, Worker
 from faas_sealed.runtime.responses import problem_response
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import discard, reap_children, unread
-from faas_sealed.runtime.table import FREE, REPLYING
+from faas_sealed.runtime.table import FREE, REPLIED, REPLYING
 from faas_sealed.runtime.updates import Updates
 
 # How long a peer has to close after the last reply. A plain close would reset the
@@ -227,16 +227,24 @@ class Acceptor:
             if self._hand_over(connection):
                 self._waiting.remove(connection)
 
-    def _refuse(self, connection: Connection, error: type[SealError]) -> None:
+    def _refuse(
+        self, connection: Connection, error: type[SealError], key_id: str | None = None
+    ) -> None:
         """Answer a connection whose request no worker will answer any more."""
         call_id = str(uuid.uuid4())
         with suppress(OSError):
             answer = problem_response(error, call_id)
             connection.socket.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        self._audit(connection, error, call_id, key_id)
+        self._close(connection)
+
+    def _audit(
+        self, connection: Connection, error: type[SealError], call_id: str, key_id: str | None
+    ) -> None:
         if self._settings.audit:
             seconds = (time.monotonic_ns() - connection.readable_since) / 1e9
-            audit.refusal(self._updates.header, error, call_id, seconds)
-        self._close(connection)
+            header = self._updates.header
+            audit.refusal(header, error, call_id=call_id, key_id=key_id, seconds=seconds)
 
     def _close(self, connection: Connection) -> None:
         """Say that nothing more comes, and close when the peer has, or after a second."""
@@ -299,21 +307,24 @@ class Acceptor:
         """Settle a dead worker's connection by what it was doing with it."""
         self.on_message(worker)
         state, number, until = self._pool.table.read(worker.row)
+        key_id = self._pool.table.read_key_id(worker.row)
         self._pool.bury(worker)
         if not worker.held:
             return
         connection = self._connections[worker.held]
+        error = Deadline if time.monotonic_ns() >= until else WorkerDied
         if connection.number != number or state == FREE:
             # It may have been waiting for more than one byte.
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             self._park(connection)
-        elif state == REPLYING:
+        elif state in (REPLYING, REPLIED):
+            if state == REPLYING:
+                self._audit(connection, error, str(uuid.uuid4()), key_id)
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
             self._drop(connection)
         else:
-            overdue = time.monotonic_ns() >= until
-            self._refuse(connection, Deadline if overdue else WorkerDied)
+            self._refuse(connection, error, key_id)
 
     # Time.
 

@@ -44,12 +44,14 @@ def entry(
     ).encode()
 
 
-def refusal(header: Header, error: type[SealError], call_id: str, seconds: float) -> None:
-    """Write the line of a request that no worker has answered, and whose key nobody has seen."""
+def refusal(
+    header: Header, error: type[SealError], *, call_id: str, key_id: str | None, seconds: float
+) -> None:
+    """Write the line of a request that no worker has answered, or not to the end."""
     line = entry(
         header,
         call_id=call_id,
-        key_id=None,
+        key_id=key_id,
         key_form=None,
         outcome=error.reason,
         status=error.status,

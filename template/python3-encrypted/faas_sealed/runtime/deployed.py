@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
@@ -20,60 +22,72 @@ from faas_sealed.runtime.settings import Settings
 
 # The one that the sealed file names, and the one before or after it.
 MOST_TRANSPORT_KEYS = 2
+# More than any bundle takes, and than Kubernetes puts into a secret.
+MOST_SEALED_BYTES = 128 * 2**20
+MOST_SECRET_BYTES = 2**20
 _KEY_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """Bytes of the sealed file, transport seeds (32 bytes each), ids of denied keys."""
+    """The sealed file, transport seeds (32 bytes each), ids of denied keys."""
 
-    sealed: bytes = field(repr=False)
+    sealed: SealedFile
     transport: tuple[bytes, ...] = field(default=(), repr=False)
     denied: frozenset[str] = frozenset()
-
-    def serialise(self) -> bytes:
-        """Return it as bytes that another process of the same Python can read."""
-        return marshal.dumps((self.sealed, self.transport, sorted(self.denied)))
 
     def to_memory(self) -> int:
         """Return a descriptor of anonymous memory that holds it, for a zygote to read."""
         fd = os.memfd_create("faas-seal-deployed")
         with os.fdopen(os.dup(fd), "wb") as file:
-            file.write(self.serialise())
+            content = (self.sealed.serialise(), self.transport, sorted(self.denied))
+            file.write(marshal.dumps(content))
         return fd
 
     @classmethod
-    def from_memory(cls, fd: int) -> Deployed:
+    def from_memory(cls, fd: int, author: bytes) -> Deployed:
         sealed, transport, denied = marshal.loads(  # noqa: S302 - our own
             os.pread(fd, os.fstat(fd).st_size, 0)
         )
-        return cls(sealed, transport, frozenset(denied))
+        return cls(verify(sealed, author), transport, frozenset(denied))
 
 
-def read_deployed(settings: Settings, running: Header | None = None) -> tuple[Deployed, Header]:
-    """Return what is deployed, and the sealed file's header, once all of it holds together.
+def first_deployed(settings: Settings) -> Deployed:
+    """Return what is deployed, or raise SealError with one line.
 
-    Of the file in the image and that of `seal_file` it is the newer one, in a container
-    that has been `running` another the latter alone. Raises SealError with one line.
+    Of the file in the image and that of `seal_file` it is the newer one.
     """
-    sealed = _newest(settings) if running is None else _successor(settings, running)
-    header = sealed.header
-    transport = _read_keys(settings.transport) if settings.transport else ()
-    publics = [PrivateKey(seed).public for seed in transport]
-    if header.transport is None and "raw" not in settings.accept:
-        raise SealError(
-            "seal_accept is sealed, but the sealed file has no transport key: "
-            "`faas-seal keygen --transport`, then seal and deploy"
-        )
-    if header.transport is not None and settings.transport is None:
-        raise SealError("the sealed file has a transport key, but seal_transport names no secret")
-    if header.transport is not None and header.transport not in publics:
-        raise SealError(
-            f"the transport secret {settings.transport} does not fit the sealed file; "
-            "update the secret, or seal with the key that is in it"
-        )
-    denied = _read_denied(settings.denied) if settings.denied else frozenset()
-    return Deployed(sealed.serialise(), transport, denied), header
+    sealed = _newest(settings)
+    transport = _fitting_keys(settings, sealed.header)
+    return Deployed(sealed, transport, _read_denied(settings))
+
+
+def next_deployed(settings: Settings, running: Deployed) -> Deployed:
+    """Return what is deployed after `running`. What is refused, in one line, stays as it was.
+
+    Each by itself: a key is denied, and a transport key gone, whatever has been pushed.
+    """
+    for take in (_take_file, _take_transport, _take_denied):
+        try:
+            running = take(settings, running)
+        except SealError as error:
+            say(f"an update is refused, and what runs goes on: {error}")
+    return running
+
+
+def _take_file(settings: Settings, running: Deployed) -> Deployed:
+    sealed = _successor(settings, running.sealed.header)
+    if sealed == running.sealed:
+        return running
+    return replace(running, sealed=sealed, transport=_fitting_keys(settings, sealed.header))
+
+
+def _take_transport(settings: Settings, running: Deployed) -> Deployed:
+    return replace(running, transport=_fitting_keys(settings, running.sealed.header))
+
+
+def _take_denied(settings: Settings, running: Deployed) -> Deployed:
+    return replace(running, denied=_read_denied(settings))
 
 
 def _newest(settings: Settings) -> SealedFile:
@@ -105,7 +119,7 @@ def _successor(settings: Settings, before: Header) -> SealedFile:
 
 def _read_file(path: Path, settings: Settings) -> SealedFile:
     try:
-        sealed = verify(path.read_bytes(), settings.author)
+        sealed = verify(_read(path, MOST_SEALED_BYTES), settings.author)
     except OSError as error:
         raise SealError(
             f"cannot read the sealed file {path}: {error.strerror}; "
@@ -118,6 +132,26 @@ def _read_file(path: Path, settings: Settings) -> SealedFile:
     return sealed
 
 
+def _fitting_keys(settings: Settings, header: Header) -> tuple[bytes, ...]:
+    """Return the transport secret's keys, or raise SealError if they do not fit the sealed file."""
+    keys = _read_keys(settings.transport) if settings.transport else ()
+    if header.transport is None and "raw" not in settings.accept:
+        raise SealError(
+            "seal_accept is sealed, but the sealed file has no transport key: "
+            "`faas-seal keygen --transport`, then seal and deploy"
+        )
+    if header.transport is not None and settings.transport is None:
+        raise SealError("the sealed file has a transport key, but seal_transport names no secret")
+    if header.transport is not None and header.transport not in (
+        PrivateKey(seed).public for seed in keys
+    ):
+        raise SealError(
+            f"the transport secret {settings.transport} does not fit the sealed file; "
+            "update the secret, or seal with the key that is in it"
+        )
+    return keys
+
+
 def _read_keys(path: Path) -> tuple[bytes, ...]:
     try:
         keys = tuple(TRANSPORT_SEED.decode(line) for line in _lines(path))
@@ -128,17 +162,32 @@ def _read_keys(path: Path) -> tuple[bytes, ...]:
     return keys
 
 
-def _read_denied(path: Path) -> frozenset[str]:
-    ids = frozenset(_lines(path))
+def _read_denied(settings: Settings) -> frozenset[str]:
+    path = settings.denied
+    ids = frozenset(_lines(path)) if path else frozenset()
     if wrong := [text for text in ids if not _KEY_ID.fullmatch(text)]:
         raise SealError(f"{path}: {len(wrong)} lines are no key ids of 16 hexadecimal digits")
     return ids
 
 
+def _read(path: Path, most: int) -> bytes:
+    """Return what is in a regular file of at most `most` bytes, or raise OSError.
+
+    The acceptor reads it, and must not stop: at a named pipe it would wait for ever.
+    """
+    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most} bytes")
+        return file.read()
+
+
 def _lines(path: Path) -> Iterator[str]:
     """Yield the lines that are neither empty nor comments."""
     try:
-        text = path.read_text("ascii")
+        text = _read(path, MOST_SECRET_BYTES).decode("ascii")
     except OSError as error:
         raise SealError(
             f"cannot read the secret {path}: {error.strerror}; is it under `secrets` in the "

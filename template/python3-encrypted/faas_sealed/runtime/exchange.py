@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import uuid
+from contextlib import suppress
 from typing import Protocol
 
 from faas_sealed.formats.errors import Deadline, HandlerError, SealError
@@ -24,7 +25,7 @@ from faas_sealed.runtime.responses import Response, problem_of
 from faas_sealed.runtime.sealed_bodies import SealedRequest, seal_response
 from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.stream import BodyStream
-from faas_sealed.runtime.table import FREE, HANDLING, REPLYING
+from faas_sealed.runtime.table import FREE, HANDLING, REPLIED, REPLYING
 
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
@@ -37,6 +38,8 @@ class Station(Protocol):
     """The worker, as far as an exchange knows it."""
 
     def mark(self, state: int, until: float) -> None: ...
+
+    def note_key_id(self, key_id: str | None) -> None: ...
 
     def ask(self, verb: Verb) -> None: ...
 
@@ -93,9 +96,8 @@ class Exchange:
             # It goes into the log, between words that `faas-seal explain` reads.
             self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
-            return answer_without_key(
-                request, self._settings, self._handler.sealed
-            ) or self._sealed(self._call(request))
+            keyless = answer_without_key(request, self._settings, self._handler.sealed)
+            return keyless or self._call(request)
         except SealError as error:
             self._call_id = self._call_id or str(uuid.uuid4())
             self._outcome = error.reason
@@ -103,8 +105,8 @@ class Exchange:
 
     def _call(self, request: Request) -> Response:
         function, now = self._handler.function, time.time()
-        presented = function.keys.take(request, now)
-        content_key = self._open(presented, now)
+        presented = function.keys.take(request, now, self._note_key)
+        content_key = self._handler.content_key(presented.take_key(), now)
         self._session = presented.session
         self._outcome = "ok"
         self.has_opened = True
@@ -130,7 +132,7 @@ class Exchange:
         self._station.mark(HANDLING, self._deadline)
         process = os.getpid()
         try:
-            response = self._handler.call(program, request, body)
+            response = self._sealed(self._handler.call(program, request, body))
         except BaseException as error:
             if body.failure is not None:
                 raise body.failure from None
@@ -142,12 +144,10 @@ class Exchange:
             raise body.failure
         return response
 
-    def _open(self, presented: Presented, now: float) -> bytes:
-        """Return the content key that the presented key opens at the time `now`."""
-        key = presented.take_key()
+    def _note_key(self, form: str, key: bytes) -> None:
         if self._settings.audit:
-            self._key_form, self._key_id = presented.form, key_id(key)
-        return self._handler.content_key(key, now)
+            self._key_form, self._key_id = form, key_id(key)
+            self._station.note_key_id(self._key_id)
 
     def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
         """Return the body, all of it here unless the handler `streams` it, once the token fits."""
@@ -167,18 +167,12 @@ class Exchange:
         return body
 
     def _sealed(self, response: Response) -> Response:
-        """Return the answer as it travels: a stream, once a key with a session has opened."""
-        if self._session is None:
-            return response
-        try:
-            return seal_response(response, self._session)
-        except ValueError as error:
-            return seal_response(self._failed(error), self._session)
+        return response if self._session is None else seal_response(response, self._session)
 
     def _failed(self, error: BaseException) -> Response:
         self._outcome = HandlerError.reason
         trace = self._log.sealed("handler-error", trace_of(error))
-        return problem_of(HandlerError, self._call_id, trace)
+        return self._sealed(problem_of(HandlerError, self._call_id, trace))
 
     def _reply(self, response: Response) -> None:
         request = self._request
@@ -199,11 +193,18 @@ class Exchange:
                 close=close,
             )
         except responses.BodyFailed as error:
-            self._outcome = HandlerError.reason
-            self._log.sealed("handler-error", trace_of(error.cause))
-            self._socket.shutdown(socket.SHUT_RDWR)
-        if self.keeps_connection:  # whatever becomes of this process
-            self._station.mark(FREE, until)
+            cause = error.cause
+            if isinstance(cause, SealError):  # of the request's body, as the reply is made of it
+                self._outcome = cause.reason
+            else:
+                self._outcome = HandlerError.reason
+                self._log.sealed("handler-error", trace_of(cause))
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # nobody is left to answer, and who has asked is told of all the same
+            pass
+        # Whatever becomes of this process.
+        self._station.mark(FREE if self.keeps_connection else REPLIED, until)
         if self._settings.audit and self._outcome:
             self._audit(response.status)
 

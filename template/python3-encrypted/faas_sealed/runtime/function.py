@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faas_sealed.formats.file import SealedFile, verify
+from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.runtime.deployed import Deployed
 from faas_sealed.runtime.presented import KeyHeader
@@ -21,7 +21,6 @@ class Function:
 
     @classmethod
     def of(cls, deployed: Deployed, settings: Settings) -> Function:
-        sealed = verify(deployed.sealed, settings.author)
         transport = [PrivateKey(seed) for seed in deployed.transport]
-        keys = KeyHeader(transport, settings.accept, sealed.header.context)
-        return cls(sealed, keys, deployed.denied)
+        keys = KeyHeader(transport, settings.accept, deployed.sealed.header.context)
+        return cls(deployed.sealed, keys, deployed.denied)

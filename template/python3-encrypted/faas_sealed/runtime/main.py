@@ -78,7 +78,7 @@ def _run_zygote(settings: Settings, control: int, table: int, memory: int) -> No
     for fd in (control, table, memory):
         os.set_inheritable(fd, False)
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, control)
-    deployed = Deployed.from_memory(memory)
+    deployed = Deployed.from_memory(memory, settings.author)
     os.close(memory)
     zygote.run(settings, Channel(end), Table(table), deployed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from faas_sealed.formats.errors import MalformedKey, MissingKey, RawKeyRefused, TokenMismatch
@@ -24,7 +24,6 @@ class Presented:
     """
 
     key: bytes = field(repr=False)
-    form: str = "raw"
     bind: bytes | None = field(default=None, repr=False)
     session: bytes | None = field(default=None, repr=False)
 
@@ -66,9 +65,10 @@ class KeyHeader:
         self._accept = accept
         self._context = context
 
-    def take(self, request: Request, now: float) -> Presented:
+    def take(self, request: Request, now: float, note: Callable[[str, bytes], None]) -> Presented:
         """Remove the key header from a request, and return what it presents at the time `now`.
 
+        `note` is told form and function key as soon as they are known, be they refused.
         Raises MissingKey, MalformedKey, RawKeyRefused or ExpiredToken.
         """
         text = request.headers.pop("X_FUNCTION_KEY", None)
@@ -78,9 +78,11 @@ class KeyHeader:
             raise MalformedKey
         if text.startswith(TOKEN_PREFIX):
             token = self._open(text)
+            note("sealed", token.key)
             token.check_time(now)
-            return Presented(token.key, "sealed", token.bind, token.session)
+            return Presented(token.key, token.bind, token.session)
         key = FUNCTION_KEY.decode(text)
+        note("raw", key)
         if "raw" not in self._accept:
             raise RawKeyRefused
         return Presented(key)

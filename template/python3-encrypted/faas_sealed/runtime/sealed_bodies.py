@@ -22,6 +22,7 @@ from faas_sealed.runtime.responses import Response
 
 # Their bodies would be dropped on the way.
 _BODILESS = (204, 205, 304)
+_OF_THE_STREAM = ("CONTENT_TYPE", "CONTENT_ENCODING", "CONTENT_LENGTH")
 # Of the connection, of who may call, and of the way here: the caller cannot speak for these.
 _OUTER_ONLY = re.compile(
     "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
@@ -55,8 +56,8 @@ class SealedRequest:
             if not _OUTER_ONLY.fullmatch(key):
                 value = value.encode().decode("latin-1")  # as it would have come outside
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
-        request.headers.pop("CONTENT_TYPE", None)
-        request.headers.pop("CONTENT_ENCODING", None)
+        for name in _OF_THE_STREAM:
+            request.headers.pop(name, None)
         request.headers.update(inner)
 
     def pieces(self) -> Iterator[bytes]:
@@ -84,15 +85,14 @@ class SealedRequest:
 def seal_response(response: Response, session: bytes) -> Response:
     """Return the answer that carries `response` as a stream of the session (32 bytes).
 
-    Raises ValueError for headers that are too long for the head of a stream.
+    Raises ValueError if its headers do not fit into a frame.
     """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
     pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
     stream = seal_pieces(response_key(session), head, pieces)
-    begin = next(stream)  # before anything is sent, as it may raise
     return Response(
         200 if response.status in _BODILESS else response.status,
         [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
-        begin + b"".join(stream) if whole else chain((begin,), stream),
+        b"".join(stream) if whole else chain((next(stream),), stream),
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from faas_sealed.formats.errors import SealError
-from faas_sealed.formats.keys import AUTHOR_PUBLIC
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_SEED
 
 ISOLATIONS = ("request", "burst", "warm")
 KEY_FORMS = ("raw", "sealed")
@@ -74,9 +74,9 @@ class Settings:
         return cls(
             author=_author(environ.get("seal_author")),
             file=default_file,
-            pushed_file=_secret(environ.get("seal_file")),
-            transport=_secret(environ.get("seal_transport")),
-            denied=_secret(environ.get("seal_denied")),
+            pushed_file=_secret(environ, "seal_file"),
+            transport=_secret(environ, "seal_transport"),
+            denied=_secret(environ, "seal_denied"),
             accept=read("seal_accept", "raw,sealed", _key_forms),
             discovery=read("seal_discovery", "on", _choice("on", "off")) == "on",
             audit=read("seal_audit", "off", _choice("on", "off")) == "on",
@@ -156,8 +156,11 @@ def _author(text: str | None) -> bytes:
         raise SealError(f"seal_author: {error}") from None
 
 
-def _secret(text: str | None) -> Path | None:
+def _secret(environ: Mapping[str, str], name: str) -> Path | None:
     """Return where a secret lies that is given by its name; a path stays what it is."""
+    text = environ.get(name)
+    if text and text.startswith(TRANSPORT_SEED.prefix):  # a message must not repeat it
+        raise SealError(f"{name} is a {TRANSPORT_SEED.noun}, expected the name of the secret")
     return SECRETS / text if text else None
 
 

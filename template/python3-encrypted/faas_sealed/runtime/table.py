@@ -1,8 +1,8 @@
 """Shared memory in which each worker says what it is doing, before it does it.
 
-After a worker's death the table alone tells what became of its connection. It lies in
-a memfd: anonymous memory that survives the exec of a zygote. No request, key or reply
-ever comes here.
+After a worker's death the table alone tells what became of its connection, and whose key
+had been presented. It lies in a memfd: anonymous memory that survives the exec of a
+zygote. No request, key or reply ever comes here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ FREE = 0  # has read nothing of it, or has replied to all that it has read
 READING = 1  # bytes of the request may be gone from the socket
 HANDLING = 2
 REPLYING = 3  # bytes of the reply may be on their way
+REPLIED = 4  # it has been sent, or given up, and the connection carries no other
 
 # Native and aligned, so that each member is stored at once; the state comes last.
 _ROW = struct.Struct("@QIB3x")
+_KEY_ID = struct.Struct("@Q")
+_ROW_BYTES = _ROW.size + _KEY_ID.size
 
 
 class Table:
     """Rows, one for each worker: its state, a connection, and until when that may last.
+
+    For the audit there is the id of the function key that was presented there, too.
 
     A row is written by its worker alone. Times are nanoseconds of CLOCK_MONOTONIC.
     """
@@ -34,13 +39,21 @@ class Table:
     @classmethod
     def create(cls, rows: int) -> Table:
         fd = os.memfd_create("faas-seal-table")
-        os.ftruncate(fd, rows * _ROW.size)
+        os.ftruncate(fd, rows * _ROW_BYTES)
         return cls(fd)
 
     def write(self, row: int, state: int, connection: int, until: int) -> None:
-        _ROW.pack_into(self._memory, row * _ROW.size, until, connection, state)
+        _ROW.pack_into(self._memory, row * _ROW_BYTES, until, connection, state)
 
     def read(self, row: int) -> tuple[int, int, int]:
         """Return state, connection and until when."""
-        until, connection, state = _ROW.unpack_from(self._memory, row * _ROW.size)
+        until, connection, state = _ROW.unpack_from(self._memory, row * _ROW_BYTES)
         return state, connection, until
+
+    def write_key_id(self, row: int, key_id: str | None) -> None:
+        number = int(key_id or "0", 16)
+        _KEY_ID.pack_into(self._memory, row * _ROW_BYTES + _ROW.size, number)
+
+    def read_key_id(self, row: int) -> str | None:
+        (number,) = _KEY_ID.unpack_from(self._memory, row * _ROW_BYTES + _ROW.size)
+        return f"{number:016x}" if number else None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.header import Header
-from faas_sealed.runtime.deployed import Deployed, read_deployed
+from faas_sealed.runtime.deployed import Deployed, first_deployed, next_deployed
 from faas_sealed.runtime.log import say
 from faas_sealed.runtime.settings import Settings
 
 
 class Updates:
-    """Looks for changes of sealed file and secrets, and takes them where they hold together."""
-
-    header: Header  # of the sealed file that is served
+    """Looks for changes of sealed file and secrets, and takes those that fit the others."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,15 +19,18 @@ class Updates:
         self._paths = [path for path in paths if path is not None]
         self._seen: list[tuple[int, ...]] = []
         self._taken: list[tuple[int, ...]] = []
-        self._digest = b""
+
+    @property
+    def header(self) -> Header:
+        """That of the sealed file that is served."""
+        return self._running.sealed.header
 
     def first(self) -> Deployed:
         """Return what is deployed, or raise SealError with one line."""
         # Before the files are read: what changes meanwhile is a change.
         self._taken = self._seen = self._stamps()
-        deployed, self.header = read_deployed(self._settings)
-        self._digest = _digest(deployed)
-        return deployed
+        self._running = first_deployed(self._settings)
+        return self._running
 
     def look(self) -> Deployed | None:
         """Return what is deployed now, if that has changed and has been left alone for one look.
@@ -42,23 +41,15 @@ class Updates:
         if self._seen != before or self._seen == self._taken:
             return None
         self._taken = self._seen
-        try:
-            deployed, header = read_deployed(self._settings, self.header)
-        except SealError as error:
-            say(f"an update is refused, and what runs goes on: {error}")
+        deployed = next_deployed(self._settings, self._running)
+        if deployed == self._running:
             return None
-        if _digest(deployed) == self._digest:
-            return None
-        self.header, self._digest = header, _digest(deployed)
-        say(f"updated: content id {header.content_id}")
+        self._running = deployed
+        say(f"updated: content id {self.header.content_id}")
         return deployed
 
     def _stamps(self) -> list[tuple[int, ...]]:
         return [_stamp(path) for path in self._paths]
-
-
-def _digest(deployed: Deployed) -> bytes:
-    return hashlib.sha256(deployed.serialise()).digest()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ class Worker:
     def _serve(self) -> None:
         assert self._socket is not None
         self._served += 1
+        self.note_key_id(None)
         self.mark(READING, self._readable_since + self._settings.read_timeout)
         exchange = Exchange(
             self._settings, self._handler, self._log, self, self._socket, self._readable_since
@@ -93,6 +94,10 @@ class Worker:
     def mark(self, state: int, until: float) -> None:
         """Write into the table what happens now, and until when it may (monotonic seconds)."""
         self._table.write(self._row, state, self._number, int(until * 1e9))
+
+    def note_key_id(self, key_id: str | None) -> None:
+        """Write into the table whose key has been presented, should this process die."""
+        self._table.write_key_id(self._row, key_id)
 
     def ask(self, verb: Verb) -> None:
         """Ask whether a slow request may go on; raise Busy if not."""

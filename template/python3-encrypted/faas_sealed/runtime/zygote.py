@@ -159,6 +159,9 @@ class _NoStation:
     def mark(self, state: int, until: float) -> None:
         pass
 
+    def note_key_id(self, key_id: str | None) -> None:
+        pass
+
     def ask(self, verb: Verb) -> None:
         raise RuntimeError(f"{verb.name}: the request to warm up with lies whole")
 
