@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from faas_seal import keystore
 from faas_seal.keystore import Keystore
+from faas_seal.secretfiles import SecretFiles
 from faas_seal.source import read_source
 from faas_seal.stackfile import LANGUAGE
 from faas_sealed.formats.bundle import pack
@@ -111,6 +112,39 @@ def let_it_expire(project: Path) -> None:
     path.write_bytes(file.serialise())
 
 
+def lose_git_ignore_of_secrets(project: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "."], check=True)
+    (project / ".secrets" / ".gitignore").unlink()
+
+
+def track_secrets(project: Path) -> None:
+    lose_git_ignore_of_secrets(project)
+    subprocess.run(["git", "add", ".secrets"], check=True)
+
+
+def replace_transport_secret(project: Path) -> None:
+    SecretFiles(project).write_transport("greet-transport", "greet", [bytes(32)])
+
+
+def damage_transport_secret(project: Path) -> None:
+    path = project / ".secrets" / "greet-transport"
+    path.write_text(path.read_text().strip()[:-1])
+
+
+def open_secrets_to_writers(project: Path) -> None:
+    (project / ".secrets").chmod(0o777)
+
+
+def take_secret_out_of_the_list(project: Path) -> None:
+    stack = project / "stack.yaml"
+    stack.write_text(stack.read_text().replace("secrets: [greet-transport]", "secrets: []"))
+
+
+def set_no_transport(project: Path) -> None:
+    stack = project / "stack.yaml"
+    stack.write_text(stack.read_text().replace("seal_transport", "other"))
+
+
 def refer_to_another_file(project: Path) -> None:
     (project / "greet" / "requirements.txt").write_text("-r base.txt\n")
 
@@ -167,6 +201,13 @@ def alter_template(project: Path) -> None:
         (make_requirements_unreadable, "greet/requirements.txt: Is a directory"),
         (remove_gitignore, "git does not ignore .faas-seal -> echo '*' > .faas-seal/.gitignore"),
         (track_keys, "keys: git tracks .faas-seal/"),
+        (lose_git_ignore_of_secrets, "git does not ignore .secrets -> echo '*'"),
+        (track_secrets, "keys: git tracks .secrets/"),
+        (replace_transport_secret, "does not fit the sealed file: the function would not start"),
+        (damage_transport_secret, ".secrets/greet-transport: transport secret is"),
+        (open_secrets_to_writers, "-> chmod go-w .secrets .secrets/greet-transport"),
+        (take_secret_out_of_the_list, "which is not under secrets -> add secrets: [greet-trans"),
+        (set_no_transport, "and the stack file sets no seal_transport -> faas-seal seal greet"),
         (open_config_to_others, "signing key: others can look into"),
         (open_key_to_others, "-> chmod 600 .faas-seal/greet.key"),
         (open_keys_to_others, "others can look into .faas-seal -> chmod 700 .faas-seal"),
@@ -223,6 +264,15 @@ def test_what_goes_on_after_a_file_that_cannot_be_read(project: Path, run: Run) 
     run("seal")
     make_requirements_unreadable(project)
     assert "gateway: " in findings(run, None, 1)
+
+
+def test_a_transport_secret_that_is_elsewhere_is_no_failure(project: Path, run: Run) -> None:
+    run("seal")
+    (project / ".secrets").chmod(0o700)
+    said = findings(run, None, 0)
+    assert "-> chmod o+x .secrets; chmod o+r .secrets/greet-transport" in said
+    (project / ".secrets" / "greet-transport").unlink()
+    assert ".secrets/greet-transport is not here" in findings(run, None, 0)
 
 
 @pytest.mark.usefixtures("project")

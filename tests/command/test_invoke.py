@@ -318,7 +318,7 @@ def test_a_real_function_answers_to_its_key_and_to_nothing_else(
         "    return {'statusCode': 200, 'body': event.body * RATE}\n"
     )
     (project / "greet" / "rates.py").write_text("RATE = 3\n")
-    run("seal")
+    run("seal", "--no-transport")
     log, file = project / "log", project / "sealed" / "greet" / "function.sealed"
     monkeypatch.setenv("WRONG", FUNCTION_KEY.encode(os.urandom(32)))
     key = ["--key-file", ".faas-seal/greet.key"]

@@ -37,6 +37,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+# Keys differ, and so does what is sealed with them.
+OF_THE_SEAL = ("sealed", ".faas-seal", ".secrets", "stack.yaml", ".gitignore")
+
+
 def made_in(folder: Path) -> dict[str, bytes]:
     """Return what a user has then, but for what is sealed and the seal's settings."""
     files = {
@@ -45,9 +49,7 @@ def made_in(folder: Path) -> dict[str, bytes]:
         if path.is_file() and "__pycache__" not in path.parts
     }
     return {
-        name: content
-        for name, content in files.items()
-        if name.split("/")[0] not in ("sealed", ".faas-seal", "stack.yaml", ".gitignore")
+        name: content for name, content in files.items() if name.split("/")[0] not in OF_THE_SEAL
     }
 
 

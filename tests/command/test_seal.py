@@ -481,10 +481,10 @@ def test_warns_of_what_else_the_stack_file_gives_away(
 
 def test_warns_of_a_password_in_the_requirements(project: Path, run: Run) -> None:
     requirements = project / "greet" / "requirements.txt"
-    requirements.write_text("--index-url https://me:secret@packages.example/simple\n")
+    requirements.write_text("--index-url https://me:swordfish@packages.example/simple\n")
     result = run("seal")
     assert "has a password" in result.stderr
-    assert "secret" not in result.output
+    assert "swordfish" not in result.output
     requirements.write_text("--index-url https://${TOKEN}@packages.example/simple\n")
     assert "password" not in run("seal").stderr
 

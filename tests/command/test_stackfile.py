@@ -65,6 +65,17 @@ UNEDITABLE = {
 }
 
 
+SECRETS = {
+    "none": ("", ()),
+    "nothing": ("    secrets:\n", ()),
+    "nothing, with a comment": ("    secrets: # none\n    annotations: {a: b}\n", ()),
+    "empty": ("    secrets: []\n", ()),
+    "on a line": ("    secrets: [one, two] # two\n", ("one", "two")),
+    "below": ("    secrets:\n      # of the till\n      - one\n      - two\n", ("one", "two")),
+    "below, not indented": ("    secrets:\n    - one", ("one",)),
+}
+
+
 def stack(text: str) -> StackFile:
     return StackFile(Path("stack.yaml"), text)
 
@@ -119,6 +130,25 @@ def test_the_edit_of_a_flow_mapping_stays_on_its_line() -> None:
 @pytest.mark.parametrize("source", ["./a b", "./a: b", "./é", './"', "./a #b", "~", "null"])
 def test_a_source_of_any_name_is_found_again(source: str) -> None:
     assert sealed(STACK, source).function("greet").source == source
+
+
+@pytest.mark.parametrize(("members", "before"), SECRETS.values(), ids=SECRETS.keys())
+def test_a_secret_is_added_to_those_that_are_there(members: str, before: tuple[str, ...]) -> None:
+    text = STACK + members
+    after = stack(text).with_secret("greet", "seal_transport", "greet-transport")
+    function = after.function("greet")
+    assert sorted(function.secrets) == sorted([*before, "greet-transport"])
+    assert function.environment["seal_transport"] == "greet-transport"
+    assert after.with_secret("greet", "seal_transport", "greet-transport") is after
+    removed = [line for line in ndiff(text.splitlines(), after.text.splitlines()) if line[0] == "-"]
+    assert all("secrets:" in line for line in removed)
+
+
+def test_a_list_of_secrets_that_two_functions_share_is_not_edited() -> None:
+    text = STACK + "    secrets: &s [one]\n  other:\n    handler: ./other\n    secrets: *s\n"
+    with pytest.raises(StackFileRefused) as caught:
+        stack(text).with_secret("greet", "seal_transport", "greet-transport")
+    assert "secrets: [greet-transport], environment: {seal_transport:" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", UNEDITABLE.values(), ids=UNEDITABLE.keys())

@@ -10,17 +10,22 @@ from pathlib import Path
 import pytest
 
 from .conftest import HANDLER, STACK, Run
-from .servers import Answer, server
+from .servers import Answer, Request, server
 
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a program that is found as `faas-cli` writes its arguments; it ends with 7."""
+    """Where a program that is found as `faas-cli` writes what it gets; as `up` it ends with 7."""
     folder = tmp_path / "bin"
     folder.mkdir()
     said = tmp_path / "said"
     program = folder / "faas-cli"
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {said}\nexit 7\n')
+    program.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = up ] || {{ echo "$@" >> {said}.secrets; echo "Created: 201"; exit 0; }}\n'
+        f'printf "%s\\n" "$@" > {said}\n'
+        "exit 7\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return said
@@ -95,13 +100,23 @@ def test_faas_cli_deploys_those_named_and_its_status_comes_back(project: Path, r
             if (request.method, request.path) == ("PUT", "/system/functions")
         ]
         assert sorted(deployed) == ["greet", "third"]
+        paths = [request.path for request in gateway.requests]
+        assert paths.index("/system/secrets") < paths.index("/system/functions")
+        assert secrets_in(gateway.requests) == ["greet-transport", "third-transport"]
         assert {path.name for path in (project / "build").iterdir()} == set(deployed)
         built = project / "build" / "greet" / "function"
         assert (built / "function.sealed").exists()
         # The template's sample lies there, not what the author wrote.
         assert (built / "handler.py").read_text() != HANDLER
-        answer.status = 500
-        run("up", "greet", *build_only, f"-g{gateway.url}", status=1)
+        gateway.requests.clear()
+        run("up", "greet", "--skip-deploy", *build_only, f"-g{gateway.url}")
+        assert gateway.requests == []
+        answer.status = 401
+        refused = run("up", "greet", *build_only, f"-g{gateway.url}", status=1)
+        assert "did not take the secret greet-transport: " in refused.stderr
+        assert "unauthorized access" in refused.stderr
+        assert secrets_in(gateway.requests) == ["greet-transport"]
+        assert "/system/functions" not in [request.path for request in gateway.requests]
 
 
 def test_the_stack_file_is_the_same_for_both(project: Path, run: Run, said: Path) -> None:
@@ -124,6 +139,38 @@ def test_without_faas_cli_nothing_is_done(
     assert "faas-cli is not on PATH" in result.stderr
     assert "hint: install it" in result.stderr
     assert not (project / "sealed").exists()
+
+
+def test_secrets_go_to_the_gateway_that_the_function_goes_to(
+    project: Path, run: Run, said: Path
+) -> None:
+    stack = project / "stack.yaml"
+    gateway = "https://gateway.example"
+    stack.write_text(
+        stack.read_text().replace("http://127.0.0.1:8080", gateway) + "    namespace: fn\n"
+    )
+    create = "secret create greet-transport --from-file .secrets/greet-transport --replace"
+    place = f"--gateway {gateway} --namespace fn"
+    assert f"faas-cli {create} {place}" in run("up", status=7).stderr
+    secrets = said.with_suffix(".secrets")
+    assert secrets.read_text() == f"{create} {place}\n"
+    secrets.unlink()
+    given = ("-ghttp://other:8080", "--tls-no-verify", "-n", "staging", "--token=T")
+    run("up", "--tag", "sha", *given, status=7)
+    assert secrets.read_text() == f"{create} {place} {' '.join(given)}\n"
+
+
+def test_what_is_not_here_is_not_given(project: Path, run: Run, said: Path) -> None:
+    run("seal")
+    (project / ".secrets" / "greet-transport").unlink()
+    run("up", status=7)
+    assert not said.with_suffix(".secrets").exists()
+
+
+def secrets_in(requests: list[Request]) -> list[str]:
+    """Return the names of the secrets that a gateway was given."""
+    found = [request.body for request in requests if request.path == "/system/secrets"]
+    return sorted(json.loads(body)["name"] for body in found)
 
 
 def add_function(project: Path, name: str) -> None:

@@ -33,6 +33,8 @@ def handle(event, context):
         return {"statusCode": int(event.query["code"]), "body": "x"}
     if event.path == "/pieces":
         return (f"piece {number}" for number in range(3)), 200, {"X-Inner": "1"}
+    if event.path == "/headers":
+        return {"body": "x", "headers": {"X-Long": "x" * 70_000}}
     if event.path == "/break":
         def pieces():
             yield "begun"
@@ -164,6 +166,13 @@ def test_what_the_handler_raises_travels_inside(function: Function) -> None:
     assert (answer.status, head.status) == (500, 500)
     assert problem["type"].endswith("handler-error")
     assert "a secret message" in function.open_trace(problem["trace"])
+
+
+def test_headers_that_do_not_fit_are_the_handlers_error(function: Function) -> None:
+    answer, head, body = call(function, "/headers")
+    problem = json.loads(body)
+    assert (answer.status, head.status) == (500, 500)
+    assert "longer than 65536 bytes" in function.open_trace(problem["trace"])
 
 
 def test_before_the_key_has_opened_errors_travel_outside(function: Function) -> None:

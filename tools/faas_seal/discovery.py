@@ -17,7 +17,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, identity_id, key_id
 
 from faas_seal.addresses import base_address, check_address, function_in, is_loopback
 from faas_seal.errors import UnexpectedAnswer, Unreachable, UsageError
-from faas_seal.files import replace_together
+from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import private_folder
 
 PATH = "/.well-known/faas-seal"
@@ -75,7 +75,7 @@ class Seen:
         if self._path is not None:
             private_folder(self._path.parent)
             data = json.dumps(times, indent=1).encode() + b"\n"
-            replace_together([(self._path, data, self._path.parent)])
+            replace_together([Replacement(self._path, data, self._path.parent)])
 
 
 @dataclass(frozen=True)

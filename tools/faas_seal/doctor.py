@@ -11,7 +11,6 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import faas_sealed
@@ -22,11 +21,15 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 
 from faas_seal import keystore
 from faas_seal.addresses import is_loopback
+from faas_seal.check import Check
+from faas_seal.draft import REQUIREMENTS, source_folder
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.problems import problem_in
 from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing import REQUIREMENTS, in_step, source_folder
+from faas_seal.sealing import in_step
+from faas_seal.secretchecks import checks_of_secrets
+from faas_seal.secretfiles import SecretFiles
 from faas_seal.stackfile import (
     LANGUAGE,
     SEALED_FILE,
@@ -43,16 +46,6 @@ _OTHER_FILE = re.compile(
     r"^[ \t]*(-[rce]|--requirement|--constraint|--editable)[ \t=]*(?!\w+(\+\w+)?://)\S+",
     re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at. `passed` is None for what is not needed, or not known."""
-
-    subject: str
-    passed: bool | None
-    finding: str
-    next_step: str = ""
 
 
 def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[Check]:
@@ -130,9 +123,10 @@ def _project(stack: StackFile) -> Iterator[Check]:
     folder = Keystore(stack.folder).folder
     if folder.exists():
         yield from _open_folder("keys", folder)
-        if open_to_git(stack.folder):
-            ignore = shlex.quote(str(folder / ".gitignore"))
-            yield Check("keys", False, f"git does not ignore {folder}", f"echo '*' > {ignore}")
+    for private in (folder, SecretFiles(stack.folder).folder):
+        if private.exists() and open_to_git(stack.folder, private.name):
+            ignore = shlex.quote(str(private / ".gitignore"))
+            yield Check("keys", False, f"git does not ignore {private}", f"echo '*' > {ignore}")
     for path in sorted(folder.glob("*.key")):
         try:
             read_key_file(path, FUNCTION_KEY)
@@ -203,15 +197,16 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         step = f"put that key back, or seal for yours: faas-seal seal {name}"
         yield Check(name, False, finding + key_id(key), step)
         return
+    if file.header.expires is not None and file.header.expires <= time.time():
+        yield Check(name, False, "has expired", f"faas-seal seal {name}")
+        return
     if not unchanged:
         finding = "the source has changed since it was sealed"
         if unchanged is None:
             finding = "sealed elsewhere, and whether the source has changed since is not known"
         yield Check(name, unchanged, finding, f"faas-seal seal {name}")
         return
-    if file.header.expires is not None and file.header.expires <= time.time():
-        yield Check(name, False, "has expired", f"faas-seal seal {name}")
-        return
+    yield from checks_of_secrets(stack, function, file.header)
     for warning in warnings_for(stack, name, function.source or function.handler):
         yield Check(name, False, warning, "change the stack file")
     yield Check(name, True, f"sealed as its source is, content id {file.header.content_id}")

@@ -1,11 +1,46 @@
-"""Files read where they may be missing, and put in their places together."""
+"""Files read where they may be missing, and replaced so that each is old or new, but whole."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What shall stand at a path.
+
+    It is written in the folder `beside` first, which must be of the same file system. With
+    no `mode` the file keeps the one that it has, and a new one gets the user's default.
+    """
+
+    path: Path
+    content: bytes = field(repr=False)
+    beside: Path
+    mode: int | None = None
+
+
+def replace_together(files: Iterable[Replacement]) -> None:
+    """Write all files beside their places before the first of them is moved there."""
+    staged: list[tuple[Path, Path]] = []
+    try:
+        for file in files:
+            number, temporary = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.beside)
+            staged.append((Path(temporary), file.path))
+            with os.fdopen(number, "wb") as output:
+                output.write(file.content)
+                mode = _mode(file.path) if file.mode is None else file.mode
+                os.fchmod(output.fileno(), mode)
+                output.flush()
+                os.fsync(output.fileno())
+        for moved, path in staged:
+            moved.replace(path)
+    finally:
+        for moved, _ in staged:
+            moved.unlink(missing_ok=True)
 
 
 def read_if_there(path: Path) -> bytes | None:
@@ -14,25 +49,6 @@ def read_if_there(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def replace_together(files: Iterable[tuple[Path, bytes, Path]]) -> None:
-    """Put contents at paths, by way of temporary files in the folders given last."""
-    staged: list[tuple[Path, Path]] = []
-    try:
-        for path, data, beside in files:
-            file, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=beside)
-            staged.append((Path(temporary), path))
-            with os.fdopen(file, "wb") as output:
-                output.write(data)
-                os.fchmod(output.fileno(), _mode(path))
-                output.flush()
-                os.fsync(output.fileno())
-        for moved, path in staged:
-            moved.replace(path)
-    finally:
-        for moved, _ in staged:
-            moved.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> int:

@@ -75,6 +75,10 @@ class Keystore:
         write_function_key(path, name, key)
         return path
 
+    def terms_path(self, name: str) -> Path:
+        """Return where `seal` remembers the terms of `name` (faas_seal.terms)."""
+        return self.folder / f"{check_name(name)}.terms"
+
     def function_keys(self) -> Iterator[bytes]:
         """Yield every function key of the project."""
         for path in sorted(self.folder.glob("*.key")):
@@ -185,6 +189,14 @@ def read_key_file(path: Path, form: TextForm) -> bytes:
 
     Raises InsecureKeyFile if other users can read it, MalformedKey for another content.
     """
+    return parse_key(read_private(path, form), form, str(path))
+
+
+def read_private(path: Path, form: TextForm = FUNCTION_KEY) -> str:
+    """Return the text of a file with keys of a form, which other users must not be able to read.
+
+    Raises InsecureKeyFile if they can, KeyRefused if it cannot be read.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode) and mode & 0o077:
@@ -192,12 +204,11 @@ def read_key_file(path: Path, form: TextForm) -> bytes:
                 f"other users can read {path} (mode {stat.S_IMODE(mode):04o})",
                 hint=f"chmod 600 {shlex.quote(str(path))}",
             )
-        text = path.read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise KeyRefused(
             f"the key file {path} cannot be read: {_reason(error)}", hint=_instead_of(path, form)
         ) from None
-    return parse_key(text, form, str(path))
 
 
 def _instead_of(path: Path, form: TextForm) -> str:
@@ -229,8 +240,7 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
 
     Raises MalformedKey, naming `where` the text is from and never the text.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    keys = [line for line in lines if line and not line.startswith("#")]
+    keys = key_lines(text)
     if len(keys) != 1:
         raise MalformedKey(
             f"{where} holds {len(keys)} keys, expected one",
@@ -240,6 +250,12 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
         return form.decode(keys[0])
     except MalformedKey as error:
         raise MalformedKey(f"{where}: {error}", hint=error.hint) from None
+
+
+def key_lines(text: str) -> list[str]:
+    """Return the lines of a key file that are neither empty nor comments."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _output(command: str) -> str:

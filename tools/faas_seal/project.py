@@ -11,7 +11,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
 from faas_seal.errors import UsageError
 from faas_seal.keystore import author_seed
-from faas_seal.stackfile import SEALED_FILE, StackFile, sealed_folder
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, sealed_folder
 
 
 def expected_author(stack: Path, name: str) -> bytes:
@@ -34,8 +34,9 @@ def expected_author(stack: Path, name: str) -> bytes:
 
 def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
     """Read and verify a sealed file of `author`, or of whom it names; or raise FileRefused."""
-    name = path.resolve().parent.name
-    seal_anew = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else "faas-seal seal"
+    folder = path.resolve().parent
+    name = folder.name if folder.parent.name == SEALED_FOLDER else ""
+    seal_anew = f"faas-seal seal {name}".rstrip()
     try:
         data = path.read_bytes()
     except FileNotFoundError:

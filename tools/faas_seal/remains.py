@@ -7,8 +7,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from faas_seal.draft import REQUIREMENTS
 from faas_seal.keystore import FOLDER
-from faas_seal.sealing import REQUIREMENTS
+from faas_seal.secretfiles import FOLDER as SECRETS
 from faas_seal.source import secret_in
 from faas_seal.stackfile import SEALED_FILE, StackFile
 
@@ -45,8 +46,12 @@ def warnings_of_project(stack: StackFile) -> Iterator[str]:
     """Yield where keys of the project can be read."""
     if kind := secret_in(stack.text.encode()):
         yield f"{stack.path.name} holds {kind}, which goes wherever the stack file goes"
-    if _tracked_by_git(stack.folder, FOLDER):
-        yield f"git tracks {FOLDER}/: git rm -r --cached {FOLDER}, and replace the keys"
+    for folder in (FOLDER, SECRETS):
+        if _tracked_by_git(stack.folder, folder):
+            yield f"git tracks {folder}/: git rm -r --cached {folder}, and replace the keys"
+        for path in stack.extra_paths:
+            if _overlap(stack.folder / path, (stack.folder / folder).resolve()):
+                yield f"configuration.copy has {path} copied into every build: keys in {folder}/"
 
 
 def source_in_git(stack: StackFile, source: str) -> bool:
@@ -54,9 +59,9 @@ def source_in_git(stack: StackFile, source: str) -> bool:
     return _tracked_by_git(stack.folder, source)
 
 
-def open_to_git(project: Path) -> bool:
-    """Tell whether `git add` would take the keys: a repository, and nothing that ignores them."""
-    done = _git(project, "check-ignore", "--quiet", "--no-index", f"{FOLDER}/name.key")
+def open_to_git(project: Path, folder: str) -> bool:
+    """Tell whether `git add` would take keys: a repository, and nothing that ignores them."""
+    done = _git(project, "check-ignore", "--quiet", "--no-index", f"{folder}/name.key")
     return done is not None and done.returncode == 1
 
 

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_sealed.formats import bundle
-from faas_sealed.formats.errors import FileRefused, MalformedBundle, WrongSignature
-from faas_sealed.formats.file import Recipient, SealedFile, claimed_author, seal, verify
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
-from faas_sealed.formats.primitives import hkdf
+from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.file import SealedFile, claimed_author, verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
-from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
-from faas_seal.files import read_if_there, replace_together
-from faas_seal.imports import libraries, own_modules
+from faas_seal.draft import REQUIREMENTS, Draft, draft_of, source_of
+from faas_seal.files import Replacement, read_if_there, replace_together
+from faas_seal.imports import own_modules
 from faas_seal.keystore import Keystore
-from faas_seal.source import IGNORE_FILE, Source, read_source
-from faas_seal.stackfile import (
-    EXTENSION,
-    LANGUAGE,
-    SEALED_FILE,
-    SEALED_FOLDER,
-    Function,
-    StackFile,
-    check_name,
-    sealed_folder,
-)
-
-REQUIREMENTS = "requirements.txt"
-
-# The last is macOS's, and holds names of files beside it.
-_ALLOWED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
+from faas_seal.opening import Opening, summary_of
+from faas_seal.secretfiles import transport_secret
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, Function, StackFile, check_name
+from faas_seal.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -49,6 +32,7 @@ class Plan:
     function: Function
     source: str
     folder: Path
+    opening: Opening
     file: SealedFile | None
     requirements: bytes
     preload: tuple[str, ...]
@@ -58,61 +42,39 @@ class Plan:
     state: bytes = field(repr=False)
 
 
-def source_of(function: Function) -> str:
-    """Return the path of a function's source folder as the stack file has it."""
-    if not function.sealed_lang:
-        raise UsageError(
-            f"{function.name} is not a sealed function: its lang is {function.lang or 'missing'}",
-            hint=f"set lang: {LANGUAGE} in the stack file",
-        )
-    source = function.source or function.handler
-    if not source:
-        raise StackFileRefused(
-            f"functions.{function.name} has no handler",
-            hint=f"add handler: ./{function.name} to it, the folder of handler.py",
-        )
-    if Path(source) == Path(SEALED_FOLDER, function.name):
-        raise StackFileRefused(
-            f"functions.{function.name} points to its sealed folder and names no source",
-            hint=f"add {EXTENSION}: {{source: ./{function.name}}} to it",
-        )
-    return source
-
-
 def plan(
-    stack: StackFile, name: str, seed: bytes, function_key: bytes, *, new_author: bool = False
+    stack: StackFile,
+    name: str,
+    seed: bytes,
+    opening: Opening,
+    *,
+    new_author: bool = False,
+    anew: bool = False,
 ) -> Plan:
     """Read and check one function's source, and seal it unless it is sealed as it is.
 
-    `seed` is the author's signing seed, `function_key` the key that shall open the
-    function (32 bytes each). `new_author` allows another author than the stack file
-    names. Nothing is written.
+    `seed` is the author's signing seed (32 bytes). `new_author` allows another author than
+    the stack file names, `anew` seals what has not changed, too. Nothing is written.
     """
     function = stack.function(check_name(name))
-    draft = _draft(stack, function, seed, new_author=new_author)
-    mac = draft.mac(seed, [key_id(function_key)])
+    draft = draft_of(stack, function, author_public(seed), new_author=new_author)
+    mac = draft.mac(seed, opening.summary)
     previous = draft.previous
     state = _state(mac, previous)
     file = None
-    if not _is_sealed(stack, draft, state):
-        file = seal(
-            draft.data,
-            function=name,
-            seed=seed,
-            recipients=[Recipient(function_key)],
-            created=max(int(time.time()), previous.header.created + 1 if previous else 0),
-            preload=draft.preload,
-        )
+    if anew or not opening.fits(previous) or not _is_sealed(stack, draft, state):
+        file = draft.prepare(opening).sign(seed)
         state = _state(mac, file)
     return Plan(
         function,
         source_of(function),
         draft.folder,
+        opening,
         file,
         draft.requirements,
         draft.preload,
         own_modules(draft.source.files),
-        _locked_out(draft.folder, key_id(function_key)),
+        _locked_out(draft.folder, opening),
         draft.source.left_out,
         state,
     )
@@ -123,27 +85,15 @@ def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
 
     None where the file that is there was not sealed here. Raises what `plan` raises.
     """
-    draft = _draft(stack, stack.function(check_name(name)), seed)
-    ids = [slot.id for slot in draft.previous.header.slots] if draft.previous else []
-    state = _state(draft.mac(seed, ids), draft.previous)
+    draft = draft_of(stack, stack.function(check_name(name)), author_public(seed))
+    if draft.previous is None:
+        return None
+    state = _state(draft.mac(seed, summary_of(draft.previous.header)), draft.previous)
     remembered = read_if_there(_state_path(stack.folder, name)) or b""
     # The second line names the file.
-    if draft.previous is None or remembered.partition(b"\n")[2] != state.partition(b"\n")[2]:
+    if remembered.partition(b"\n")[2] != state.partition(b"\n")[2]:
         return None
     return _is_sealed(stack, draft, state)
-
-
-def source_folder(stack: StackFile, function: Function) -> Path:
-    """Return a function's source folder; raise SourceRefused where there is none."""
-    source = source_of(function)
-    if not (stack.folder / source).is_dir():
-        member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
-        raise SourceRefused(
-            f"the source folder of {function.name} is not there: {source}",
-            hint=f"where is it now? Put that into {stack.path.name}: "
-            f"functions.{function.name}, {member}",
-        )
-    return stack.folder / source
 
 
 def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> StackFile:
@@ -157,6 +107,7 @@ def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> S
             handler=f"./{SEALED_FOLDER}/{item.function.name}",
             source=item.source,
             author=AUTHOR_PUBLIC.encode(author),
+            transport=None if item.opening.transport is None else transport_secret(item.function),
         )
     return stack
 
@@ -166,66 +117,33 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
 
     All is written beside its place before the first of it is moved there.
     """
-    files: list[tuple[Path, bytes, Path]] = []
+    files: list[Replacement] = []
     for item in plans:
         if item.file is not None:
             item.folder.mkdir(parents=True, exist_ok=True)
             # Not into the sealed folder, which holds nothing but what faas-cli may see.
             beside = item.folder.parent
-            files.append((item.folder / REQUIREMENTS, item.requirements, beside))
-            files.append((item.folder / SEALED_FILE, item.file.serialise(), beside))
+            files.append(Replacement(item.folder / REQUIREMENTS, item.requirements, beside))
+            files.append(Replacement(item.folder / SEALED_FILE, item.file.serialise(), beside))
     if after is not before:
         path = before.path.resolve()
-        files.append((path, after.text.encode(), path.parent))
+        files.append(Replacement(path, after.text.encode(), path.parent))
     store = Keystore(before.folder)
     for item in plans:
         if item.file is not None:
             store.prepare()
             path = _state_path(before.folder, item.function.name)
-            files.append((path, item.state, store.folder))
+            files.append(Replacement(path, item.state, store.folder))
+        path = store.terms_path(item.function.name)
+        if item.opening.terms != Terms.load(path):
+            store.prepare()
+            # Keys are in it.
+            content = item.opening.terms.serialise()
+            files.append(Replacement(path, content, store.folder, 0o600))
     replace_together(files)
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """A function's source as it would be sealed now, and the file that is there, if any."""
-
-    name: str
-    folder: Path
-    source: Source = field(repr=False)
-    data: bytes = field(repr=False)
-    preload: tuple[str, ...]
-    previous: SealedFile | None
-
-    @property
-    def requirements(self) -> bytes:
-        return self.source.files.get(REQUIREMENTS, b"")
-
-    def mac(self, seed: bytes, key_ids: Iterable[str]) -> str:
-        """Return what tells this source, sealed for these keys, from any other.
-
-        Keyed, because a plain digest of the source would confirm guesses at it.
-        """
-        settings = json.dumps([self.name, sorted(key_ids), self.preload]).encode()
-        state_key = hkdf(seed, b"source unchanged")
-        return hmac.new(state_key, settings + b"\0" + self.data, hashlib.sha256).hexdigest()
-
-
-def _draft(
-    stack: StackFile, function: Function, seed: bytes, *, new_author: bool = False
-) -> _Draft:
-    if not new_author:
-        _check_author(function, AUTHOR_PUBLIC.encode(author_public(seed)))
-    path = source_folder(stack, function)
-    folder = sealed_folder(stack.folder, function.name)
-    _check_folders(path, folder)
-    source = read_source(path)
-    data = _pack(source.files)
-    previous = _previous(folder, author_public(seed))
-    return _Draft(function.name, folder, source, data, libraries(source.files), previous)
-
-
-def _is_sealed(stack: StackFile, draft: _Draft, state: bytes) -> bool:
+def _is_sealed(stack: StackFile, draft: Draft, state: bytes) -> bool:
     return (
         draft.previous is not None
         and read_if_there(_state_path(stack.folder, draft.name)) == state
@@ -233,56 +151,18 @@ def _is_sealed(stack: StackFile, draft: _Draft, state: bytes) -> bool:
     )
 
 
-def _pack(files: Mapping[str, bytes]) -> bytes:
-    try:
-        return bundle.pack(files)
-    except MalformedBundle as error:
-        raise SourceRefused(
-            f"the source cannot be sealed: {error}",
-            hint=f"leave files out with {IGNORE_FILE}",
-        ) from None
+def _locked_out(folder: Path, opening: Opening) -> tuple[str, ...]:
+    """Return the ids of the raw keys of the file that is there, if it is to open with none of them.
 
-
-def _check_author(function: Function, author: str) -> None:
-    named = function.environment.get("seal_author", author)
-    if named != author:
-        raise WrongSignature(
-            f"{function.name} belongs to the author {named}, whose signing key is not yours",
-            hint="give that author's key with --author-key-file, or take it over with --new-author",
-        )
-
-
-def _check_folders(source: Path, folder: Path) -> None:
-    if folder.resolve().is_relative_to(source.resolve()):
-        raise SourceRefused(
-            f"the source folder {source} holds the sealed folder {folder}",
-            hint="move the source to a folder of its own",
-        )
-    if folder.is_dir():
-        others = {path.name for path in folder.iterdir()} - _ALLOWED
-        if others:
-            raise SourceRefused(
-                f"{folder} holds more than a sealed function: {', '.join(sorted(others))}",
-                hint="remove that: faas-cli would send it to whoever builds the image",
-            )
-
-
-def _previous(folder: Path, author: bytes) -> SealedFile | None:
-    """Return the sealed file that is there, if it is this author's and whole."""
-    try:
-        return verify((folder / SEALED_FILE).read_bytes(), author)
-    except (OSError, FileRefused):
-        return None
-
-
-def _locked_out(folder: Path, new: str) -> tuple[str, ...]:
-    """Return the ids of the keys that open the file that is there, if `new` is none of them."""
+    Whoever has an identity finds their new key in the file itself.
+    """
     try:
         data = (folder / SEALED_FILE).read_bytes()
-        ids = tuple(slot.id for slot in verify(data, claimed_author(data)).header.slots)
+        slots = verify(data, claimed_author(data)).header.slots
     except (OSError, FileRefused):
         return ()
-    return () if new in ids else ids
+    ids = tuple(slot.id for slot in slots if slot.to is None)
+    return () if set(ids) & set(opening.key_ids) else ids
 
 
 def _state(mac: str, file: SealedFile | None) -> bytes:

@@ -40,6 +40,7 @@ class Function:
     environment: dict[str, str]
     environment_file: tuple[str, ...]
     secrets: tuple[str, ...]
+    namespace: str = ""
 
     @property
     def sealed_lang(self) -> bool:
@@ -115,21 +116,44 @@ class StackFile:
             )
         return functions
 
-    def sealed(self, name: str, *, handler: str, source: str, author: str) -> StackFile:
+    def sealed(
+        self, name: str, *, handler: str, source: str, author: str, transport: str | None = None
+    ) -> StackFile:
         """Return this stack file with the function `name` pointing to its sealed folder.
 
-        Sets `handler`, `x-faas-seal.source` and `environment.seal_author` where they
-        differ. Raises StackFileRefused where that cannot be done without changing
-        something else, as when the function shares an anchor with another.
+        Sets `handler`, `x-faas-seal.source`, `environment.seal_author` and, with the name
+        of a `transport` secret, `environment.seal_transport` and `secrets`. Raises
+        StackFileRefused where that cannot be done without changing something else, as
+        when the function shares an anchor with another.
         """
+        values: dict[tuple[str, ...], str] = {
+            ("handler",): handler,
+            ("environment", "seal_author"): author,
+            (EXTENSION, "source"): source,
+        }
+        if transport is not None:
+            values["environment", "seal_transport"] = transport
+        return self._edited(name, values, transport)
+
+    def with_secret(self, name: str, setting: str, secret: str) -> StackFile:
+        """Return this stack file with a function that gets `secret`, and is told so by `setting`.
+
+        The errors are those of `sealed`.
+        """
+        return self._edited(name, {("environment", setting): secret}, secret)
+
+    def _edited(
+        self, name: str, values: dict[tuple[str, ...], str], secret: str | None = None
+    ) -> StackFile:
+        """Return this stack file with members of a function set, and a secret listed."""
         wanted = copy.deepcopy(self._plain)
         edited = self
         try:
-            for member, value in (
-                (("handler",), handler),
-                (("environment", "seal_author"), author),
-                ((EXTENSION, "source"), source),
-            ):
+            if secret is not None and secret not in self.function(name).secrets:
+                listed = ("functions", name, "secrets")
+                _append(wanted, listed, secret)
+                edited = StackFile(self.path, yamltext.append(edited.text, listed, secret))
+            for member, value in values.items():
                 path = ("functions", name, *member)
                 if _set(wanted, path, value):
                     edited = StackFile(self.path, yamltext.put(edited.text, path, value))
@@ -139,8 +163,7 @@ class StackFile:
         if not as_wanted:
             raise StackFileRefused(
                 f"{self.path.name} cannot be edited without changing something else in it",
-                hint=f"edit functions.{name} by hand: handler: {handler}, "
-                f"{EXTENSION}: {{source: {source}}}, environment: {{seal_author: {author}}}",
+                hint=f"edit functions.{name} by hand: {_by_hand(values, secret)}",
             )
         return edited
 
@@ -216,6 +239,7 @@ def _function(name: str, members: dict[str, Any]) -> Function:
         environment={key: _text(value) for key, value in environment.items()},
         environment_file=_texts(members.get("environment_file")),
         secrets=_texts(members.get("secrets")),
+        namespace=_text(members.get("namespace")),
     )
 
 
@@ -229,6 +253,24 @@ def _set(plain: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
         return False
     plain[path[-1]] = value
     return True
+
+
+def _append(plain: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for member in path[:-1]:
+        plain = _mapping(plain.get(member))
+    present = plain.get(path[-1])
+    # The first place: the order of secrets means nothing.
+    plain[path[-1]] = [value, *(present if isinstance(present, list) else [])]
+
+
+def _by_hand(values: dict[tuple[str, ...], str], secret: str | None) -> str:
+    """Return members of a function as a person would type them."""
+    texts: dict[str, str] = {} if secret is None else {"secrets": f"[{secret}]"}
+    for (member, *inner), value in values.items():
+        text = f"{inner[0]}: {value}" if inner else value
+        before = texts.get(member)
+        texts[member] = f"{before[:-1]}, {text}}}" if before else f"{{{text}}}" if inner else text
+    return ", ".join(f"{member}: {text}" for member, text in texts.items())
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-_PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+")
+_PLAIN_SCALAR = re.compile(r"(\.{0,2}/|fsap1_)[\w./-]+|[a-z][a-z0-9.-]*-[a-z]+")
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 
@@ -41,24 +41,60 @@ def put(text: str, path: tuple[str, ...], value: str) -> str:
 
     Where an anchor or a merge is involved, the result may say something else: read it.
     """
-    key: Node | None = None
-    node = _compose(text)
-    if node is None:
+    found = _find(text, path)
+    if found is None:
         return text
-    for depth, member in enumerate(path):
-        found = _child(node, member)
-        if found is None:
-            return _insert(text, key, node, path[depth:], value)
-        key, node = found
+    key, node, missing = found
+    if missing:
+        return _insert(text, key, node, missing, _scalar(value))
     quote = getattr(node, "style", None)
     quoted = f"{quote}{value}{quote}" if quote in ("'", '"') else _scalar(value)
     return text[: node.start_mark.index] + quoted + text[node.end_mark.index :]
 
 
+def append(text: str, path: tuple[str, ...], value: str) -> str:
+    """Return `text` with `value` as one more item of the list at `path`, which may be missing.
+
+    As with `put`, read the result.
+    """
+    found = _find(text, path)
+    if found is None:
+        return text
+    key, node, missing = found
+    item = _scalar(value)
+    if missing:
+        return _insert(text, key, node, missing, f"[{item}]")
+    if not isinstance(node, SequenceNode):
+        # Nothing, which is where the next thing begins.
+        at = text.index(":", key.end_mark.index if key else 0) + 1
+        return f"{text[:at]} [{item}]{text[at:]}"
+    if node.flow_style:
+        at = node.start_mark.index + 1
+        return text[:at] + item + (", " if node.value else "") + text[at:]
+    # Above the first: where the last one ends, the marks of a list do not tell.
+    at = text.rfind("\n", 0, node.start_mark.index) + 1
+    indent = text[at : node.start_mark.index]
+    return f"{text[:at]}{indent}- {item}{_newline(text)}{text[at:]}"
+
+
+def _find(text: str, path: tuple[str, ...]) -> tuple[Node | None, Node, tuple[str, ...]] | None:
+    """Return key and value at `path`, or the last of them there is and the members that are not."""
+    key: Node | None = None
+    node = _compose(text)
+    if node is None:
+        return None
+    for depth, member in enumerate(path):
+        found = _child(node, member)
+        if found is None:
+            return key, node, path[depth:]
+        key, node = found
+    return key, node, ()
+
+
 def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], value: str) -> str:
     """Insert members, one inside the other, into the mapping `node`, the value of `key`."""
     if getattr(node, "flow_style", False):
-        entry = f"{members[-1]}: {_scalar(value)}"
+        entry = f"{members[-1]}: {value}"
         for member in reversed(members[:-1]):
             entry = f"{member}: {{{entry}}}"
         at = node.start_mark.index + 1
@@ -70,13 +106,17 @@ def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], v
     column = (
         node.start_mark.column if isinstance(node, MappingNode) else above.start_mark.column + 2
     )
-    newline = "\r\n" if "\r\n" in text else "\n"
+    newline = _newline(text)
     lines = [f"{' ' * (column + 2 * depth)}{member}:" for depth, member in enumerate(members)]
-    block = newline.join(lines) + f" {_scalar(value)}{newline}"
+    block = newline.join(lines) + f" {value}{newline}"
     at = text.find("\n", last.end_mark.index) + 1
     if not at:
         return text + newline + block
     return text[:at] + block + text[at:]
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _child(node: Node, member: str) -> tuple[Node, Node] | None:

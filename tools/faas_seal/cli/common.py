@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.shell_completion import CompletionItem
 from faas_sealed.formats.header import FUNCTION_NAME
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
 
 from faas_seal import keystore
@@ -118,9 +118,14 @@ def warn_if_forgotten(target: str, stack: str | None) -> None:
 
 def read_author(given: str) -> bytes:
     """Return the public key that `--author` means: the key itself, or a file with it."""
-    if given.startswith(AUTHOR_PUBLIC.prefix):
-        return AUTHOR_PUBLIC.decode(given)
-    return parse_key(Path(given).read_text(errors="replace"), AUTHOR_PUBLIC, given)
+    return read_public(given, AUTHOR_PUBLIC)
+
+
+def read_public(given: str, form: TextForm) -> bytes:
+    """Return the public key of a form that an option means: the key itself, or a file with it."""
+    if given.startswith(form.prefix):
+        return form.decode(given)
+    return parse_key(Path(given).read_text(errors="replace"), form, given)
 
 
 def describe_author(author: bytes) -> str:

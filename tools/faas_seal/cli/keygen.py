@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 
 import click
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public, key_id
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    TRANSPORT_PUBLIC,
+    TRANSPORT_SEED,
+    author_public,
+    key_id,
+)
 from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal.cli.common import (
@@ -15,22 +21,39 @@ from faas_seal.cli.common import (
     say,
     say_json,
     stack_option,
+    warn,
 )
 from faas_seal.errors import UsageError
-from faas_seal.keystore import Keystore, add_author, write_author_key, write_function_key
-from faas_seal.stackfile import check_name
+from faas_seal.keystore import (
+    Keystore,
+    add_author,
+    write_author_key,
+    write_function_key,
+    write_key_file,
+)
+from faas_seal.secretfiles import SecretFiles, creation, transport_public, transport_secret
+from faas_seal.stackfile import StackFile, check_name, find
+
+# What is made, as a member of the JSON and for people.
+_Made = tuple[Path, str, str]
 
 
 @click.command()
 @click.argument("name", required=False, shell_complete=function_names)
 @click.option("--author", is_flag=True, help="Make your signing key instead.")
+@click.option("--transport", is_flag=True, help="Make NAME's transport key, or its next one.")
 @click.option("-o", "--output", metavar="FILE", help="Write the key here, and nowhere else.")
 @stack_option
 @json_option
 def keygen(
-    name: str | None, author: bool, output: str | None, stack_option: str | None, as_json: bool
+    name: str | None,
+    author: bool,
+    transport: bool,
+    output: str | None,
+    stack_option: str | None,
+    as_json: bool,
 ) -> None:
-    """Make the function key of NAME, or your signing key.
+    """Make the function key or the transport key of NAME, or your signing key.
 
     seal makes the keys that it misses, so that this is for making them beforehand or
     elsewhere. A key that exists is never overwritten; one that is lost does not come
@@ -40,29 +63,69 @@ def keygen(
       faas-seal keygen greet
       faas-seal keygen greet --output partner.key
       faas-seal keygen --author
+      faas-seal keygen --transport greet
 
     Whoever holds the function key can call the function, and read it. Whoever holds the
     signing key can change it: keep a copy where it cannot be lost.
+
+    Where there is a transport key, the next one comes before it, and one that was there
+    before that is dropped. The function takes what is sealed to either of the two; once
+    it has both, seal tells the callers of the new one.
     """
-    if author == (name is not None):
+    if author == (name is not None) or (author and transport):
         raise UsageError("give either a function's name or --author", hint="faas-seal keygen greet")
-    key = os.urandom(KEY_BYTES)
     if name is None:
-        path = Path(output) if output else add_author(key)
-        if output:
-            write_author_key(path, key)
-        public = AUTHOR_PUBLIC.encode(author_public(key))
-        result, shown = {"file": str(path), "author": public}, f"Public key:        {public}"
+        path, member, shown = _author(output)
     else:
         check_name(name)
         if not output:
             check_function(name, stack_option)
-        path = Path(output) if output else Keystore(project(stack_option)).add(name, key)
-        if output:
-            write_function_key(path, name, key)
-        result, shown = {"file": str(path), "id": key_id(key)}, f"Key ID:             {key_id(key)}"
+        make = _transport if transport else _function
+        path, member, shown = make(name, output, stack_option)
+    label, noun = _LABELS[member]
     if as_json:
-        say_json(result)
+        say_json({"file": str(path), member: shown})
         return
-    say(f"Wrote signing key: {path}" if name is None else f"Wrote function key: {path}")
-    say(shown)
+    say(f"Wrote {noun}: {path}")
+    say(f"{label:<18} {shown}")
+
+
+_LABELS = {
+    "author": ("Public key:", "signing key"),
+    "id": ("Key ID:", "function key"),
+    "transport": ("Public key:", "transport secret"),
+}
+
+
+def _author(output: str | None) -> _Made:
+    seed = os.urandom(KEY_BYTES)
+    path = Path(output) if output else add_author(seed)
+    if output:
+        write_author_key(path, seed)
+    return path, "author", AUTHOR_PUBLIC.encode(author_public(seed))
+
+
+def _function(name: str, output: str | None, stack: str | None) -> _Made:
+    key = os.urandom(KEY_BYTES)
+    path = Path(output) if output else Keystore(project(stack)).add(name, key)
+    if output:
+        write_function_key(path, name, key)
+    return path, "id", key_id(key)
+
+
+def _transport(name: str, output: str | None, stack: str | None) -> _Made:
+    seed = os.urandom(KEY_BYTES)
+    public = TRANSPORT_PUBLIC.encode(transport_public(seed))
+    if output:
+        path = Path(output)
+        write_key_file(path, TRANSPORT_SEED, seed, f"transport secret of {name}")
+        return path, "transport", public
+    file = StackFile.load(find(stack))
+    function = file.function(name)
+    secret = transport_secret(function)
+    files = SecretFiles(file.folder)
+    before = files.transport_seeds(secret)[:1]
+    path = files.write_transport(secret, name, [seed, *before])
+    step = "Give it to the gateway, and then seal" if before else "The gateway needs it first"
+    warn(f"{step}: {' '.join(creation(secret, path, file, function))}", "note")
+    return path, "transport", public

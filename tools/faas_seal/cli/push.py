@@ -10,10 +10,11 @@ from faas_seal.cli.common import (
     stack_option,
 )
 from faas_seal.cli.seal import seal
+from faas_seal.files import Replacement, replace_together
 from faas_seal.gateway import Gateway
 from faas_seal.project import read_sealed
+from faas_seal.pushing import SETTING, secret_of, wait_until_served
 from faas_seal.pushing import push as push_file
-from faas_seal.pushing import secret_of, wait_until_served
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 
 
@@ -23,6 +24,7 @@ from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_addres
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
 @click.option("-n", "--namespace", default="", help="Of the function and its secret.")
+@click.option("--setup", is_flag=True, help="Make the secret, and name it in the stack file.")
 @click.option("--wait", default="2m", show_default=True, help="For the new code to be served.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
 @stack_option
@@ -32,6 +34,7 @@ def push(
     name: str,
     gateway: str | None,
     namespace: str,
+    setup: bool,
     wait: str,
     no_wait: bool,
     stack_option: str | None,
@@ -51,10 +54,20 @@ def push(
     """
     patience = duration(wait, "--wait 2m")
     stack = StackFile.load(find(stack_option))
-    secret = secret_of(stack.function(name))
+    secret = None if setup else secret_of(stack.function(name))
     context.invoke(seal, names=(name,), stack_option=stack_option)
+    stack = StackFile.load(stack.path)
+    function = stack.function(name)
     address = gateway_address(gateway, stack.gateway)
+    namespace = namespace or function.namespace
     file = read_sealed(sealed_path(name, stack_option)).serialise()
+    if secret is None:
+        secret = f"{name}-code"
+        edited = stack.with_secret(name, SETTING, secret)
+        push_file(Gateway.logged_in(address, namespace), secret, file)
+        replace_together([Replacement(stack.path, edited.text.encode(), stack.path.parent)])
+        say(f"{name}: made the secret {secret}; {stack.path} names it. Once: faas-seal up {name}")
+        return
     push_file(Gateway.logged_in(address, namespace), secret, file)
     say(f"{name}: pushed to the secret {secret}")
     if no_wait:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterable
 from itertools import islice, takewhile
 
 import click
 
 from faas_seal.cli.common import function_names, stack_option
 from faas_seal.cli.seal import seal
-from faas_seal.errors import ProgramMissing
-from faas_seal.stackfile import find
+from faas_seal.errors import ProgramFailed, ProgramMissing
+from faas_seal.secretfiles import SecretFiles, creation, secrets_of
+from faas_seal.stackfile import Function, StackFile, find
+
+_VALUED = ("-g", "--gateway", "-n", "--namespace", "-k", "--token")
+_GIVEN = re.compile(r"^(Created|Updated): ", re.MULTILINE)
 
 
 class _PassesOn(click.Command):
@@ -56,6 +63,9 @@ def up(context: click.Context, words: tuple[str, ...], stack_option: str | None)
     are sealed, which costs nothing where the source has not changed, and faas-cli is held
     to them with --regex. With --filter or --regex of your own all are sealed.
 
+    Before that the gateway gets the secrets of these functions that lie in .secrets/ and
+    that seal has made, unless --skip-deploy is given.
+
     All else goes to faas-cli up as it is, and its exit status comes back. If something
     cannot be sealed, faas-cli is not started.
     """
@@ -65,7 +75,43 @@ def up(context: click.Context, words: tuple[str, ...], stack_option: str | None)
             hint="install it (docs.openfaas.com/cli/install), or serve here: faas-seal local-run",
         )
     names = tuple(takewhile(lambda word: not word.startswith("-"), words))
+    others = words[len(names) :]
     context.invoke(seal, names=names, stack_option=stack_option)
-    command = ["faas-cli", "up", "--yaml", str(find(stack_option))]
+    stack = StackFile.load(find(stack_option))
+    if "--skip-deploy" not in others:
+        for function in stack.chosen(names):
+            _give_secrets(stack, function, _for_secrets(others))
+    command = ["faas-cli", "up", "--yaml", str(stack.path)]
     command += ["--regex", f"^({'|'.join(names)})$"] if names else []
-    return subprocess.run([*command, *words[len(names) :]], check=False).returncode  # noqa: S603
+    return subprocess.run([*command, *others], check=False).returncode  # noqa: S603
+
+
+def _give_secrets(stack: StackFile, function: Function, options: list[str]) -> None:
+    """Give the gateway what the function's settings name, as far as it lies here."""
+    files = SecretFiles(stack.folder)
+    for secret in secrets_of(function):
+        path = files.path(secret)
+        if not path.exists():
+            continue
+        command = [*creation(secret, path, stack, function), *options]
+        done = subprocess.run(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        # The status is 0 whatever the gateway says.
+        if done.returncode or not _GIVEN.search(done.stdout):
+            raise ProgramFailed(
+                f"the gateway did not take the secret {secret}: {done.stdout.strip()}",
+                hint=shlex.join(creation(secret, path, stack, function)),
+            )
+
+
+def _for_secrets(words: Iterable[str]) -> list[str]:
+    """Return those of faas-cli's options that say which gateway it is, and who asks."""
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in _VALUED:
+            found += [word, *islice(rest, 1)]
+        elif word.startswith(tuple(_VALUED)) or word == "--tls-no-verify":
+            found.append(word)
+    return found

@@ -9,13 +9,14 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from faas_seal.draft import REQUIREMENTS, source_of
 from faas_seal.errors import StackFileRefused
 from faas_seal.keystore import Keystore
 from faas_seal.local.durations import parse_duration
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.template import Template, find_template
 from faas_seal.local.upstream import LOOPBACK
-from faas_seal.sealing import REQUIREMENTS, source_of
+from faas_seal.secretfiles import SECRET_SETTINGS, SecretFiles
 from faas_seal.stackfile import SEALED_FILE, StackFile, substitute
 
 NAMESPACE = "openfaas-fn"
@@ -88,8 +89,16 @@ def load_program(stack_path: Path, name: str) -> Program:
         sealed_file=sealed_file,
         folder=Keystore(project).folder / "local" / name,
         exec_timeout=exec_timeout,
-        environment=environment,
+        environment=_with_paths(environment, project),
     )
+
+
+def _with_paths(environment: dict[str, str], project: Path) -> dict[str, str]:
+    """Return settings that name secrets with paths, where `faas-cli local-run` has them, too."""
+    files = SecretFiles(project)
+    named = {setting: environment.get(setting) for setting in SECRET_SETTINGS}
+    # Where it is a path already, joining leaves it as it is.
+    return environment | {key: str(files.path(value)) for key, value in named.items() if value}
 
 
 def _environment_file(path: Path) -> dict[str, str]:

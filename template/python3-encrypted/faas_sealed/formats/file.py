@@ -48,7 +48,9 @@ __all__ = [
     "Recipient",
     "SealedFile",
     "Slot",
+    "Unsigned",
     "claimed_author",
+    "prepare",
     "seal",
     "verify",
     "verify_lines",
@@ -123,6 +125,27 @@ class SealedFile:
             raise MalformedFile(str(error)) from None
 
 
+@dataclass(frozen=True)
+class Unsigned:
+    """A sealed file before its author has signed `lines`: the first two, line feeds included."""
+
+    lines: bytes = field(repr=False)
+    ciphertext: bytes = field(repr=False)
+
+    def sign(self, seed: bytes) -> SealedFile:
+        """Sign it with the author's signing seed (32 bytes), or raise WrongSignature."""
+        return self.signed(bytes(SigningKey(seed).sign(self.lines).signature))
+
+    def signed(self, signature: bytes) -> SealedFile:
+        """Return the sealed file with an Ed25519 signature (64 bytes) over `lines`.
+
+        Raises WrongSignature if it is not the author's whom the header names.
+        """
+        line = base64_encode(signature).encode("ascii") + b"\n"
+        data = self.lines + line + self.ciphertext
+        return verify(data, claimed_author(data))
+
+
 def seal(
     bundle: bytes,
     *,
@@ -136,13 +159,39 @@ def seal(
 ) -> SealedFile:
     """Encrypt `bundle` under a new content key for all `recipients`, and sign it.
 
-    `seed` is the author's signing seed (32 bytes), `transport` the function's transport
-    public key (1,216 bytes), `preload` the names of libraries to import before a request
-    arrives. Raises MalformedFile for what the format does not allow.
+    `seed` is the author's signing seed (32 bytes), the rest is as with `prepare`.
+    """
+    return prepare(
+        bundle,
+        function=function,
+        author=author_public(seed),
+        recipients=recipients,
+        created=created,
+        expires=expires,
+        transport=transport,
+        preload=preload,
+    ).sign(seed)
+
+
+def prepare(
+    bundle: bytes,
+    *,
+    function: str,
+    author: bytes,
+    recipients: Iterable[Recipient],
+    created: int,
+    expires: int | None = None,
+    transport: bytes | None = None,
+    preload: Iterable[str] = (),
+) -> Unsigned:
+    """Encrypt `bundle` under a new content key for all `recipients`, for `author` to sign.
+
+    `author` is a public key (32 bytes), `transport` the function's transport public key
+    (1,216 bytes), `preload` the names of libraries to import before a request arrives.
+    Raises MalformedFile for what the format does not allow.
     """
     if not FUNCTION_NAME.fullmatch(function):
         raise MalformedFile(f"a function's name is a DNS label, found {function!r}")
-    author = author_public(seed)
     content_key = os.urandom(KEY_BYTES)
     aad = context(function, author)
     ciphertext = aead_seal(hkdf(content_key, b"payload"), bundle, aad)
@@ -160,10 +209,7 @@ def seal(
             sorted((_wrap(content_key, aad, r) for r in recipients), key=lambda slot: slot.id)
         ),
     )
-    signed = MAGIC + b"\n" + serialise_header(header) + b"\n"
-    signature = SigningKey(seed).sign(signed).signature
-    data = signed + base64_encode(signature).encode("ascii") + b"\n" + ciphertext
-    return verify(data, author)
+    return Unsigned(MAGIC + b"\n" + serialise_header(header) + b"\n", ciphertext)
 
 
 def _wrap(content_key: bytes, aad: bytes, recipient: Recipient) -> Slot:

@@ -167,7 +167,13 @@ class Exchange:
         return body
 
     def _sealed(self, response: Response) -> Response:
-        return response if self._session is None else seal_response(response, self._session)
+        """Return the answer as it travels: a stream, once a key with a session has opened."""
+        if self._session is None:
+            return response
+        try:
+            return seal_response(response, self._session)
+        except ValueError as error:
+            return seal_response(self._failed(error), self._session)
 
     def _failed(self, error: BaseException) -> Response:
         self._outcome = HandlerError.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from faas_sealed.formats.errors import BodyTooLarge, MalformedBody
 from faas_sealed.formats.stream import (
@@ -81,13 +82,17 @@ class SealedRequest:
 
 
 def seal_response(response: Response, session: bytes) -> Response:
-    """Return the answer that carries `response` as a stream of the session (32 bytes)."""
+    """Return the answer that carries `response` as a stream of the session (32 bytes).
+
+    Raises ValueError for headers that are too long for the head of a stream.
+    """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
     pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
     stream = seal_pieces(response_key(session), head, pieces)
+    begin = next(stream)  # before anything is sent, as it may raise
     return Response(
         200 if response.status in _BODILESS else response.status,
         [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
-        b"".join(stream) if whole else stream,
+        begin + b"".join(stream) if whole else chain((begin,), stream),
     )

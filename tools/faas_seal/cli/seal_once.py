@@ -1,0 +1,205 @@
+"""What `seal` does, once: `rotate` and `up` do the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from faas_sealed.formats.keys import (
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    TRANSPORT_PUBLIC,
+    author_public,
+    key_id,
+)
+from faas_sealed.formats.primitives import KEY_BYTES
+
+from faas_seal import keystore
+from faas_seal.cli.common import say, say_json, warn
+from faas_seal.errors import UsageError
+from faas_seal.imports import unexplained
+from faas_seal.keystore import KeySource, Keystore
+from faas_seal.opening import gather
+from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
+from faas_seal.sealing import Plan, plan, point_to_sealed, write
+from faas_seal.secretfiles import SecretFiles, creation, transport_secret
+from faas_seal.stackfile import StackFile
+from faas_seal.terms import Terms
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one command line asks for.
+
+    `terms` makes of the terms that a function has those that it shall have; `transport`
+    is a transport public key (1,216 bytes) whose secret is elsewhere; `anew` seals what
+    has not changed, too.
+    """
+
+    names: tuple[str, ...]
+    key: KeySource
+    author_key: KeySource
+    terms: Callable[[Terms], Terms] = lambda terms: terms
+    transport: bytes | None = field(default=None, repr=False)
+    new_author: bool = False
+    clean: bool = False
+    anew: bool = False
+
+
+def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = False) -> None:
+    """Seal what is ordered; `quiet` says nothing of functions that have not changed."""
+    stack = StackFile.load(path)
+    chosen = stack.chosen(order.names)
+    if (order.key or order.transport) and len(chosen) > 1:
+        raise UsageError("one key cannot be for several functions", hint="name one function")
+    if order.key.file == order.author_key.file == "-":
+        raise UsageError("both keys cannot come from standard input")
+    store = Keystore(stack.folder)
+    seed, seed_is_new = _signing_key(order.author_key)
+    given = order.key.read(FUNCTION_KEY) if order.key else None
+    plans = []
+    for function in chosen:
+        opening = gather(
+            stack,
+            function,
+            author_public(seed),
+            order.terms(Terms.load(store.terms_path(function.name))),
+            function_key=given,
+            transport=order.transport,
+            new_author=order.new_author,
+        )
+        plans.append(
+            plan(
+                stack,
+                function.name,
+                seed,
+                opening,
+                new_author=order.new_author,
+                anew=order.anew,
+            )
+        )
+    edited = point_to_sealed(stack, plans, author_public(seed))
+    # Nothing is written before every function is known to be in order.
+    if seed_is_new:
+        path = keystore.add_author(seed)
+        warn(f"made your signing key {path}: keep a copy of it", "note")
+    for item in plans:
+        _write_keys(stack, store, item)
+    write(plans, stack, edited)
+    for message in _warnings(edited, plans):
+        warn(message)
+    for item in plans:
+        _clear(left_behind(stack, item.function.name), order.clean)
+        if edited is not stack and source_in_git(stack, item.source):
+            warn(f"git tracks {item.source}: let nobody read that repository but who may", "note")
+    if as_json:
+        say_json({item.function.name: _result(item) for item in plans})
+        return
+    for item in plans:
+        if item.file is not None or not quiet:
+            _report(item)
+    if edited is not stack:
+        say(f"{stack.path}: points to sealed/ now")
+
+
+def _signing_key(source: KeySource) -> tuple[bytes, bool]:
+    if source:
+        return source.read(AUTHOR_SEED), False
+    if keystore.author_key_path().exists():
+        return keystore.author_seed(), False
+    return os.urandom(KEY_BYTES), True
+
+
+def _write_keys(stack: StackFile, store: Keystore, item: Plan) -> None:
+    """Write the keys that were made for a function, and say what is to be done with them."""
+    name, opening = item.function.name, item.opening
+    if opening.function_key is not None and opening.new_function_key:
+        warn(f"made the function key {store.add(name, opening.function_key)}", "note")
+    if item.locked_out:
+        warn(_lock_out(item))
+    if opening.new_transport_seed is not None:
+        secret = transport_secret(item.function)
+        files = SecretFiles(stack.folder)
+        path = files.write_transport(secret, name, [opening.new_transport_seed])
+        command = " ".join(creation(secret, path, stack, item.function))
+        warn(
+            f"made the transport secret {path}. Before {name} is deployed, which faas-seal up "
+            f"does: {command}",
+            "note",
+        )
+
+
+def _lock_out(item: Plan) -> str:
+    name, old = item.function.name, ", ".join(item.locked_out)
+    if item.opening.function_key is None:
+        return f"callers with key {old} can no longer call {name} once this is deployed"
+    new = key_id(item.opening.function_key)
+    return (
+        f"callers with key {old} can no longer call {name} once this is deployed: it opens with "
+        f"key {new} now. To keep theirs: faas-seal seal {name} --key-file FILE"
+    )
+
+
+def _warnings(stack: StackFile, plans: list[Plan]) -> Iterator[str]:
+    yield from warnings_of_project(stack)
+    for item in plans:
+        name = item.function.name
+        yield from warnings_for(stack, name, item.source)
+        for module in item.own_modules:
+            yield f"{name} imports {module}, a module of its own: from .{module} import …"
+        if item.opening.transport is None and (secret := _named_in_vain(stack, name)):
+            yield (
+                f"{stack.path.name} still gives {name} the secret {secret}, which it does not "
+                "need: take it out of secrets and of environment"
+            )
+        missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
+        if missing:
+            yield f"{name} imports {', '.join(missing)}, which requirements.txt lacks"
+
+
+def _named_in_vain(stack: StackFile, name: str) -> str:
+    function = stack.function(name)
+    return transport_secret(function) if function.environment.get("seal_transport") else ""
+
+
+def _clear(build: Path | None, clean: bool) -> None:
+    """Remove a build folder that holds plaintext, if the user wants that."""
+    if build is None:
+        return
+    warn(
+        f"{build} holds the source, left there by a build before sealing. "
+        "A remote builder or a registry may have got it then"
+    )
+    ask = sys.stdin.isatty() and sys.stderr.isatty()
+    if clean or (ask and click.confirm(f"Remove {build}?", err=True)):
+        shutil.rmtree(build)
+        warn(f"removed {build}", "note")
+    elif not ask:
+        warn(f"faas-seal seal --clean {build.name} removes it", "note")
+
+
+def _result(item: Plan) -> dict[str, object]:
+    key, transport = item.opening.function_key, item.opening.transport
+    return {
+        "folder": str(item.folder),
+        "changed": item.file is not None,
+        "key_id": key and key_id(key),
+        "transport": transport and TRANSPORT_PUBLIC.encode(transport),
+        "left_out": list(item.left_out),
+        "preload": list(item.preload),
+    }
+
+
+def _report(item: Plan) -> None:
+    name = item.function.name
+    if item.file is None:
+        say(f"{name}: unchanged, sealed in {item.folder}")
+        return
+    say(f"{name}: sealed into {item.folder}, content id {item.file.header.content_id}")
+    if item.left_out:
+        say(f"{name}: left out {', '.join(item.left_out)}")
