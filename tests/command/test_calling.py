@@ -335,8 +335,9 @@ def test_an_answer_to_another_call_is_not_sealed_for_this_one(run: Run) -> None:
         assert "vouches" in run("invoke", "tested", "--sealed", *options, status=5).stderr
 
 
+@pytest.mark.parametrize("path", ["much", "copy"], ids=["one after the other", "at once"])
 def test_a_body_of_any_size_each_way_takes_constant_memory(
-    direct: list[str], tmp_path: Path
+    direct: list[str], tmp_path: Path, path: str
 ) -> None:
     body = tmp_path / "body"
     with body.open("wb") as file:
@@ -351,7 +352,7 @@ def test_a_body_of_any_size_each_way_takes_constant_memory(
     )
     with body.open("rb") as given, (tmp_path / "answer").open("wb") as answer:
         done = subprocess.run(
-            [sys.executable, "-c", program, "invoke", *direct, "--sealed", "--path", "much"],
+            [sys.executable, "-c", program, "invoke", *direct, "--sealed", "--path", path],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=given,
             stdout=answer,
