@@ -396,6 +396,8 @@ def test_a_header_may_be_for_any_request_and_live_longer(run: Run) -> None:
     for options in (
         ["--any-request", "--path", "x"],
         ["--lifetime", "a day"],
+        ["--lifetime", "0"],
+        ["--lifetime", "9" * 400 + "h"],
         ["--path", "?x=1", "--query", "y=1"],
         ["--path", "a//b"],
         ["--raw", "--any-request"],

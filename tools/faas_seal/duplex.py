@@ -69,7 +69,9 @@ class _Wire(io.RawIOBase):
             self._sock.settimeout(timeout)
 
     def close(self) -> None:
+        """End the connection with its answer: part of the body may be unsent."""
         self._open.close()
+        self._sock.close()
         super().close()
 
     def _send(self) -> bool:
@@ -116,8 +118,7 @@ class _Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        # Part of a body may be unsent, so that nothing else can be sent there.
-        return super().is_connected and not self._used
+        return not self._used and super().is_connected
 
     def connect(self) -> None:
         self._used = False
