@@ -132,16 +132,25 @@ def write_function_key(path: Path, name: str, key: bytes) -> None:
 
 def author_key_path() -> Path:
     """Return where the author's signing key lies, in the user's configuration folder."""
+    return _user_folder() / "author.key"
+
+
+def identity_path() -> Path:
+    """Return where the user's identity lies, in the user's configuration folder."""
+    return _user_folder() / "identity.key"
+
+
+def _user_folder() -> Path:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     try:
         # The XDG base directory specification has relative paths ignored.
         folder = Path(base) if base.startswith("/") else Path.home() / ".config"
     except RuntimeError:
         raise MissingKey(
-            "this user has no home folder for the signing key",
+            "this user has no home folder for keys",
             hint="set XDG_CONFIG_HOME, or give the key with --author-key-file",
         ) from None
-    return folder / "faas-seal" / "author.key"
+    return folder / "faas-seal"
 
 
 def add_author(seed: bytes) -> Path:

@@ -63,7 +63,8 @@ def plan(
     state = _state(mac, previous)
     file = None
     if anew or not opening.fits(previous) or not _is_sealed(stack, draft, state):
-        file = draft.prepare(opening).sign(seed)
+        unsigned = draft.prepare(opening)
+        file = unsigned.signed(unsigned.signature(seed))
         state = _state(mac, file)
     return Plan(
         function,
@@ -113,18 +114,14 @@ def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> S
 
 
 def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
-    """Write sealed folders, the stack file that points to them, and the state.
+    """Write sealed folders, the stack file that points to them, and what is remembered.
 
     All is written beside its place before the first of it is moved there.
     """
     files: list[Replacement] = []
     for item in plans:
         if item.file is not None:
-            item.folder.mkdir(parents=True, exist_ok=True)
-            # Not into the sealed folder, which holds nothing but what faas-cli may see.
-            beside = item.folder.parent
-            files.append(Replacement(item.folder / REQUIREMENTS, item.requirements, beside))
-            files.append(Replacement(item.folder / SEALED_FILE, item.file.serialise(), beside))
+            files += _sealed(item.folder, item.requirements, item.file)
     if after is not before:
         path = before.path.resolve()
         files.append(Replacement(path, after.text.encode(), path.parent))
@@ -134,13 +131,52 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
             store.prepare()
             path = _state_path(before.folder, item.function.name)
             files.append(Replacement(path, item.state, store.folder))
-        path = store.terms_path(item.function.name)
-        if item.opening.terms != Terms.load(path):
-            store.prepare()
-            # Keys are in it.
-            content = item.opening.terms.serialise()
-            files.append(Replacement(path, content, store.folder, 0o600))
+        files += _remembered(store, item.function.name, item.opening.terms)
     replace_together(files)
+
+
+def write_signed(before: StackFile, draft: Draft, file: SealedFile) -> None:
+    """Write the sealed folder of a file that was signed elsewhere, and the stack file.
+
+    Whether the source changes after it, only the signing key could tell.
+    """
+    function = before.function(draft.name)
+    after = before.sealed(
+        draft.name,
+        handler=f"./{SEALED_FOLDER}/{draft.name}",
+        source=source_of(function),
+        author=AUTHOR_PUBLIC.encode(draft.author),
+        transport=None if file.header.transport is None else transport_secret(function),
+    )
+    files = _sealed(draft.folder, draft.requirements, file)
+    if after is not before:
+        path = before.path.resolve()
+        files.append(Replacement(path, after.text.encode(), path.parent))
+    replace_together(files)
+
+
+def remember_terms(stack: StackFile, name: str, terms: Terms) -> None:
+    """Write the terms of a function, for the next seal."""
+    replace_together(_remembered(Keystore(stack.folder), name, terms))
+
+
+def _sealed(folder: Path, requirements: bytes, file: SealedFile) -> list[Replacement]:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not into the sealed folder, which holds nothing but what faas-cli may see.
+    beside = folder.parent
+    return [
+        Replacement(folder / REQUIREMENTS, requirements, beside),
+        Replacement(folder / SEALED_FILE, file.serialise(), beside),
+    ]
+
+
+def _remembered(store: Keystore, name: str, terms: Terms) -> list[Replacement]:
+    path = store.terms_path(name)
+    if terms == Terms.load(path):
+        return []
+    store.prepare()
+    # Keys are in it.
+    return [Replacement(path, terms.serialise(), store.folder, 0o600)]
 
 
 def _is_sealed(stack: StackFile, draft: Draft, state: bytes) -> bool:

@@ -71,6 +71,13 @@ class SecretFiles:
         lines = [f"# transport secret of {name}; sealed files name the first line"]
         return self.write(secret, [*lines, *map(TRANSPORT_SEED.encode, seeds)])
 
+    def denied_lines(self, secret: str) -> list[str]:
+        """Return the lines of a secret that denies keys: their ids, and comments."""
+        try:
+            return self.path(secret).read_text("ascii", "replace").splitlines()
+        except FileNotFoundError:
+            return ["# ids of function keys that open nothing"]
+
     def write(self, secret: str, lines: Iterable[str]) -> Path:
         """Put lines of text where a secret lies, and return where that is."""
         if not self.folder.is_dir():
@@ -93,6 +100,11 @@ def transport_public(seed: bytes) -> bytes:
 def transport_secret(function: Function) -> str:
     """Return the name of a function's transport secret: the stack file's, or the usual one."""
     return _named(function, "seal_transport") or f"{function.name}-transport"
+
+
+def denied_secret(function: Function) -> str:
+    """Return the name of the secret that denies keys: the stack file's, or the usual one."""
+    return _named(function, "seal_denied") or f"{function.name}-denied"
 
 
 def secrets_of(function: Function) -> list[str]:

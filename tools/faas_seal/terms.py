@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from faas_sealed.formats.errors import KeyRefused, SealError
+from faas_sealed.formats.header import MAX_SLOTS
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_PUBLIC, identity_id
 
+from faas_seal.errors import UsageError
 from faas_seal.keystore import read_private
+from faas_seal.recipients import Recipient
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,82 @@ class Terms:
         }
         return (json.dumps(members, indent=1) + "\n").encode()
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the invokers' identities."""
+        return frozenset(invoker.id for invoker in self.invokers)
+
     def name_of(self, identity: str) -> str:
         """Return the name of the identity with this id, or an empty string."""
         return next((invoker.name for invoker in self.invokers if invoker.id == identity), "")
+
+
+@dataclass(frozen=True)
+class When:
+    """A time that somebody chose, in seconds since the epoch, or None for never."""
+
+    at: int | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody wants of the terms; None leaves as it is what they were.
+
+    `drop` are names, ids or public keys of recipients, `new_keys` gives a new function key
+    to each who stays.
+    """
+
+    to: tuple[Recipient, ...] = ()
+    drop: tuple[str, ...] = ()
+    key_expires: When | None = None
+    expires: When | None = None
+    own_key: bool | None = None
+    transport: bool | None = None
+    new_keys: bool = False
+
+    def of(self, terms: Terms) -> Terms:
+        """Return the terms after this change, or raise UsageError."""
+        invokers = {invoker.id: invoker for invoker in terms.invokers}
+        for recipient in self.to:
+            before = invokers.get(recipient.id, Invoker(recipient.identity))
+            expires = before.expires if self.key_expires is None else self.key_expires.at
+            name = recipient.name or before.name
+            invokers[recipient.id] = replace(before, name=name, expires=expires)
+        for word in self.drop:
+            for id in _meant(word, invokers.values()):
+                del invokers[id]
+        own_key = terms.own_key if self.own_key is None else self.own_key
+        if not own_key and not invokers:
+            raise UsageError(
+                "nobody could open it", hint="name recipients: --to fsip1_…, or a file of them"
+            )
+        if len(invokers) + own_key > MAX_SLOTS:
+            raise UsageError(f"a sealed file opens with at most {MAX_SLOTS} keys")
+        # Without a key of one's own none is kept here at all.
+        fresh = self.new_keys or not own_key
+        return Terms(
+            tuple(replace(i, function_key=None) if fresh else i for i in invokers.values()),
+            terms.expires if self.expires is None else self.expires.at,
+            own_key,
+            terms.transport if self.transport is None else self.transport,
+        )
+
+
+NO_CHANGE = Change()
+
+
+def _meant(word: str, invokers: Iterable[Invoker]) -> list[str]:
+    """Return the ids of the invokers that `word` means, of whom there must be one."""
+    known = list(invokers)
+    if word.startswith(IDENTITY_PUBLIC.prefix):
+        word = identity_id(IDENTITY_PUBLIC.decode(word))
+    found = [invoker.id for invoker in known if word in (invoker.id, invoker.name)]
+    if not found:
+        raise UsageError(
+            f"no recipient is {word}",
+            hint=f"the recipients are {', '.join(i.shown for i in known) or 'none yet'}",
+        )
+    return found
 
 
 def _invoker(members: dict[str, Any]) -> Invoker:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 
 import click
+from faas_sealed.formats.errors import KeyRefused
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 from rich.text import Text
@@ -13,12 +14,16 @@ from faas_seal.cli.common import (
     describe_author,
     json_option,
     names_or_files,
+    project,
     say_json,
     sealed_path,
     stack_option,
+    warn,
     warn_if_forgotten,
 )
+from faas_seal.keystore import Keystore
 from faas_seal.project import read_sealed
+from faas_seal.terms import Terms
 
 
 @click.command()
@@ -32,20 +37,31 @@ def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
       faas-seal inspect greet
       faas-seal inspect sealed/greet/function.sealed --json
 
-    All of this is readable by anyone who has the file, the provider too. The signature
+    All of this is readable by anyone who has the file, the provider too, but for the names
+    of people: those are from the files that seal --to has read here. The signature
     is checked with the author that the file names; whether that is the right one is for
     verify.
     """
     header = read_sealed(sealed_path(target, stack_option)).header
     warn_if_forgotten(target, stack_option)
+    terms = _known_terms(header, stack_option)
     if as_json:
-        say_json(_members(header))
+        say_json(_members(header, terms))
         return
-    for label, value in _rows(header):
+    for label, value in _rows(header, terms):
         console().print(Text.assemble((f"{label:16}", "bold"), value))
 
 
-def _rows(header: Header) -> list[tuple[str, str]]:
+def _known_terms(header: Header, stack: str | None) -> Terms:
+    """Return what this project knows of the function: whose the identities are."""
+    try:
+        return Terms.load(Keystore(project(stack)).terms_path(header.function))
+    except KeyRefused as error:
+        warn(f"whose the keys are is not known: {error}")
+        return Terms()
+
+
+def _rows(header: Header, terms: Terms) -> list[tuple[str, str]]:
     rows = [
         ("function", header.function),
         ("author", describe_author(header.author)),
@@ -60,12 +76,13 @@ def _rows(header: Header) -> list[tuple[str, str]]:
         rows.append(("transport key", TRANSPORT_PUBLIC.encode(header.transport)))
     for slot in header.slots:
         until = f", until {_time(slot.expires)}" if slot.expires is not None else ""
-        to = f", of identity {slot.to.id}" if slot.to else ""
+        name = terms.name_of(slot.to.id) if slot.to else ""
+        to = f", of {name and name + ', '}identity {slot.to.id}" if slot.to else ""
         rows.append(("opens with key", slot.id + until + to))
     return rows
 
 
-def _members(header: Header) -> dict[str, object]:
+def _members(header: Header, terms: Terms) -> dict[str, object]:
     return {
         "function": header.function,
         "author": AUTHOR_PUBLIC.encode(header.author),
@@ -79,7 +96,12 @@ def _members(header: Header) -> dict[str, object]:
         "length": header.length,
         "sha256": header.sha256.hex(),
         "slots": [
-            {"id": slot.id, "expires": slot.expires, "to": slot.to and slot.to.id}
+            {
+                "id": slot.id,
+                "expires": slot.expires,
+                "to": slot.to and slot.to.id,
+                "name": terms.name_of(slot.to.id) or None if slot.to else None,
+            }
             for slot in header.slots
         ],
     }

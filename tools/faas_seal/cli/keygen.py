@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import click
+from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
+    IDENTITY_PUBLIC,
+    IDENTITY_SEED,
     TRANSPORT_PUBLIC,
     TRANSPORT_SEED,
     author_public,
@@ -27,6 +30,8 @@ from faas_seal.errors import UsageError
 from faas_seal.keystore import (
     Keystore,
     add_author,
+    identity_path,
+    private_folder,
     write_author_key,
     write_function_key,
     write_key_file,
@@ -41,6 +46,7 @@ _Made = tuple[Path, str, str]
 @click.command()
 @click.argument("name", required=False, shell_complete=function_names)
 @click.option("--author", is_flag=True, help="Make your signing key instead.")
+@click.option("--identity", is_flag=True, help="Make your identity instead.")
 @click.option("--transport", is_flag=True, help="Make NAME's transport key, or its next one.")
 @click.option("-o", "--output", metavar="FILE", help="Write the key here, and nowhere else.")
 @stack_option
@@ -48,12 +54,13 @@ _Made = tuple[Path, str, str]
 def keygen(
     name: str | None,
     author: bool,
+    identity: bool,
     transport: bool,
     output: str | None,
     stack_option: str | None,
     as_json: bool,
 ) -> None:
-    """Make the function key or the transport key of NAME, or your signing key.
+    """Make the function key or transport key of NAME, your signing key or identity.
 
     seal makes the keys that it misses, so that this is for making them beforehand or
     elsewhere. A key that exists is never overwritten; one that is lost does not come
@@ -64,18 +71,24 @@ def keygen(
       faas-seal keygen greet --output partner.key
       faas-seal keygen --author
       faas-seal keygen --transport greet
+      faas-seal keygen --identity
 
     Whoever holds the function key can call the function, and read it. Whoever holds the
     signing key can change it: keep a copy where it cannot be lost.
+
+    With an identity you call functions whose author seals a function key to you: give
+    them the public half, fsip1_…, which is all that this prints and no secret.
 
     Where there is a transport key, the next one comes before it, and one that was there
     before that is dropped. The function takes what is sealed to either of the two; once
     it has both, seal tells the callers of the new one.
     """
-    if author == (name is not None) or (author and transport):
-        raise UsageError("give either a function's name or --author", hint="faas-seal keygen greet")
+    if author + identity + (name is not None) != 1 or (transport and name is None):
+        raise UsageError(
+            "give one of a function's name, --author and --identity", hint="faas-seal keygen greet"
+        )
     if name is None:
-        path, member, shown = _author(output)
+        path, member, shown = _author(output) if author else _identity(output)
     else:
         check_name(name)
         if not output:
@@ -86,6 +99,10 @@ def keygen(
     if as_json:
         say_json({"file": str(path), member: shown})
         return
+    if identity:  # for a recipient file, and for whoever asks for it
+        warn(f"wrote your {noun} {path}: keep a copy of it", "note")
+        say(shown)
+        return
     say(f"Wrote {noun}: {path}")
     say(f"{label:<18} {shown}")
 
@@ -93,6 +110,7 @@ def keygen(
 _LABELS = {
     "author": ("Public key:", "signing key"),
     "id": ("Key ID:", "function key"),
+    "identity": ("Public key:", "identity"),
     "transport": ("Public key:", "transport secret"),
 }
 
@@ -103,6 +121,16 @@ def _author(output: str | None) -> _Made:
     if output:
         write_author_key(path, seed)
     return path, "author", AUTHOR_PUBLIC.encode(author_public(seed))
+
+
+def _identity(output: str | None) -> _Made:
+    seed = os.urandom(KEY_BYTES)
+    public = IDENTITY_PUBLIC.encode(PrivateKey(seed).public)
+    path = Path(output) if output else identity_path()
+    if not output:
+        private_folder(path.parent)
+    write_key_file(path, IDENTITY_SEED, seed, f"identity of {public}")
+    return path, "identity", public
 
 
 def _function(name: str, output: str | None, stack: str | None) -> _Made:

@@ -42,15 +42,18 @@ def push(
     """Give a function that runs new code, without building or deploying anything.
 
     \b
-      faas-seal push greet --setup && faas-seal up greet     once
-      faas-seal push greet                                   then after each change
+      faas-seal push greet --setup
+      faas-seal up greet
+      faas-seal push greet
+
+    The first two are for once; then a push after each change is all that it takes.
 
     Seals what has changed, and writes the sealed file into the secret that the function's
     seal_file names, with faas-cli's login to the gateway. The function notices by itself:
     requests under way finish with the old code, further ones get the new, and none fails.
     A file that does not verify, or is older than the present one, is refused there.
 
-    New libraries in requirements.txt, and settings, need an image: faas-seal up.
+    New libraries in requirements.txt, and settings, need an image: up builds and deploys it.
     """
     patience = duration(wait, "--wait 2m")
     stack = StackFile.load(find(stack_option))

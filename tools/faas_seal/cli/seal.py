@@ -1,29 +1,34 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import click
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import TRANSPORT_PUBLIC
 
 from faas_seal.cli.common import (
+    author_option,
     complain,
     function_names,
     json_option,
     key_options,
+    read_author,
     read_public,
     reason,
     stack_option,
     warn,
 )
+from faas_seal.cli.detached import finish, prepare
+from faas_seal.cli.options import when
 from faas_seal.cli.seal_once import Order, seal_once
 from faas_seal.draft import source_of
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource
+from faas_seal.recipients import read_recipients
 from faas_seal.stackfile import StackFile, find
-from faas_seal.terms import Terms
+from faas_seal.terms import Change, When
 from faas_seal.watching import changes
 
 
@@ -34,6 +39,23 @@ from faas_seal.watching import changes
 @click.option("--clean", is_flag=True, help="Remove build folders that hold plaintext.")
 @click.option("--watch", is_flag=True, help="Seal again whenever the source changes.")
 @click.option(
+    "--to",
+    multiple=True,
+    metavar="KEY|FILE",
+    type=click.Path(),
+    help="Let somebody open it with their identity: fsip1_…, or a file of such lines.",
+)
+@click.option(
+    "--drop", multiple=True, metavar="NAME|ID|KEY", help="Do so no more, from this seal on."
+)
+@click.option("--key-expires", metavar="WHEN", type=when, help="When the keys of --to expire.")
+@click.option("--expires", metavar="WHEN", type=when, help="When the sealed file expires.")
+@click.option(
+    "--own-key/--no-own-key",
+    default=None,
+    help="Whether the project's function key opens it, and keys are kept here. [--own-key]",
+)
+@click.option(
     "--transport/--no-transport",
     default=None,
     help="Whether callers can seal their key to the function. [--transport]",
@@ -41,6 +63,14 @@ from faas_seal.watching import changes
 @click.option(
     "--transport-key", metavar="KEY|FILE", help="The public key, fstp1_…, of a secret elsewhere."
 )
+@click.option("--unsigned", metavar="FILE", type=click.Path(), help="Write what is to be signed.")
+@click.option(
+    "--signature",
+    metavar="FILE",
+    type=click.Path(),
+    help="Finish what --unsigned wrote, with the output of faas-seal sign.",
+)
+@author_option
 @key_options("key", "function key")
 @key_options("author-key", "signing key")
 @json_option
@@ -50,8 +80,16 @@ def seal(
     new_author: bool,
     clean: bool,
     watch: bool,
+    to: tuple[str, ...],
+    drop: tuple[str, ...],
+    key_expires: When | None,
+    expires: When | None,
+    own_key: bool | None,
     transport: bool | None,
     transport_key: str | None,
+    unsigned: str | None,
+    signature: str | None,
+    author: str | None,
     key: KeySource,
     author_key: KeySource,
     as_json: bool,
@@ -72,8 +110,26 @@ def seal(
     and faas-seal up brings it there. --no-transport is for functions that take raw keys
     alone.
 
+    Somebody with an identity (faas-seal keygen --identity) needs no key from you: --to
+    makes them one and seals it to their public key, in the file. In a file of such keys
+    a comment says whose each is. All this is remembered: a plain seal does the same again.
+
+    \b
+      faas-seal seal greet --to team.keys --to fsip1_… --key-expires 30d
+      faas-seal seal greet --drop Ada --expires 2026-12-31
+
+    WHEN is 12h, 30d, 2w, a date (through its end, UTC) or never. Who is dropped, or has a
+    key that expires, can still read what was sealed before, if they have a copy.
+
     Files that .sealignore names (in the syntax of .gitignore) are left out; without one
     tests, caches, .env and key files are.
+
+    Where the signing key is kept apart, the two lines that it signs travel in a file:
+
+    \b
+      faas-seal seal greet --author fsap1_… --unsigned greet.unsigned
+      faas-seal sign greet.unsigned > greet.signature
+      faas-seal seal greet --unsigned greet.unsigned --signature greet.signature
 
     With --watch beside local-run the next call has what was just saved:
 
@@ -83,19 +139,36 @@ def seal(
     if watch and (as_json or "-" in (key.file, author_key.file)):
         raise UsageError("--watch goes neither with --json nor with keys from standard input")
     path = find(stack_option)
-
-    def terms(before: Terms) -> Terms:
-        return before if transport is None else replace(before, transport=transport)
-
+    if key_expires is not None and not to:
+        raise UsageError("--key-expires is for the keys of --to", hint="--expires is for the file")
+    change = Change(
+        to=read_recipients(to),
+        drop=drop,
+        key_expires=key_expires,
+        expires=expires,
+        own_key=own_key,
+        transport=transport,
+    )
     order = Order(
         names=names,
-        terms=terms,
+        change=change,
         transport=read_public(transport_key, TRANSPORT_PUBLIC) if transport_key else None,
         key=key,
         author_key=author_key,
         new_author=new_author,
         clean=clean,
     )
+    if author or unsigned or signature:
+        if not unsigned or watch or author_key:
+            raise UsageError(
+                "--author and --signature go with --unsigned, and neither a signing key nor --watch"
+            )
+        public = read_author(author) if author else None
+        if signature:
+            finish(path, names, public, Path(unsigned), Path(signature))
+        else:
+            prepare(path, order, public, Path(unsigned))
+        return
     once = partial(seal_once, path, order)
     if not watch:
         once(as_json=as_json)

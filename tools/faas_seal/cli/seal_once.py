@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,27 +26,29 @@ from faas_seal.cli.common import say, say_json, warn
 from faas_seal.errors import UsageError
 from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
-from faas_seal.opening import gather
+from faas_seal.opening import Opening, gather
 from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
 from faas_seal.sealing import Plan, plan, point_to_sealed, write
 from faas_seal.secretfiles import SecretFiles, creation, transport_secret
-from faas_seal.stackfile import StackFile
-from faas_seal.terms import Terms
+from faas_seal.stackfile import Function, StackFile
+from faas_seal.terms import NO_CHANGE, Change, Terms
+
+OLD_COPIES = "A copy of what was sealed before stays readable to whoever could read it."
 
 
 @dataclass(frozen=True)
 class Order:
     """What one command line asks for.
 
-    `terms` makes of the terms that a function has those that it shall have; `transport`
-    is a transport public key (1,216 bytes) whose secret is elsewhere; `anew` seals what
-    has not changed, too.
+    `change` is what becomes of the terms that each function has; `transport` is a
+    transport public key (1,216 bytes) whose secret is elsewhere; `anew` seals what has not
+    changed, too.
     """
 
     names: tuple[str, ...]
     key: KeySource
     author_key: KeySource
-    terms: Callable[[Terms], Terms] = lambda terms: terms
+    change: Change = NO_CHANGE
     transport: bytes | None = field(default=None, repr=False)
     new_author: bool = False
     clean: bool = False
@@ -62,13 +66,20 @@ def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = 
     store = Keystore(stack.folder)
     seed, seed_is_new = _signing_key(order.author_key)
     given = order.key.read(FUNCTION_KEY) if order.key else None
-    plans = []
+    plans, dropped = [], []
     for function in chosen:
+        before = Terms.load(store.terms_path(function.name))
+        after = changed_terms(before, order, function.name)
+        dropped += [
+            (function.name, invoker.shown)
+            for invoker in before.invokers
+            if invoker.id not in after.ids
+        ]
         opening = gather(
             stack,
             function,
             author_public(seed),
-            order.terms(Terms.load(store.terms_path(function.name))),
+            after,
             function_key=given,
             transport=order.transport,
             new_author=order.new_author,
@@ -89,10 +100,14 @@ def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = 
         path = keystore.add_author(seed)
         warn(f"made your signing key {path}: keep a copy of it", "note")
     for item in plans:
-        _write_keys(stack, store, item)
+        write_keys(stack, store, item.function, item.opening)
+        if item.locked_out:
+            warn(_lock_out(item))
     write(plans, stack, edited)
     for message in _warnings(edited, plans):
         warn(message)
+    for name, invoker in dropped:
+        warn(f"once {name} is deployed, {invoker} can call it no more. {OLD_COPIES}", "note")
     for item in plans:
         _clear(left_behind(stack, item.function.name), order.clean)
         if edited is not stack and source_in_git(stack, item.source):
@@ -107,6 +122,17 @@ def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = 
         say(f"{stack.path}: points to sealed/ now")
 
 
+def changed_terms(before: Terms, order: Order, name: str) -> Terms:
+    """Return the terms that are ordered, or raise UsageError for those that have ended."""
+    terms = order.change.of(before)
+    if terms.expires is not None and terms.expires <= time.time():
+        raise UsageError(
+            f"{name} is sealed to expire, and the time has come",
+            hint=f"faas-seal seal {name} --expires 30d, or --expires never",
+        )
+    return terms
+
+
 def _signing_key(source: KeySource) -> tuple[bytes, bool]:
     if source:
         return source.read(AUTHOR_SEED), False
@@ -115,18 +141,16 @@ def _signing_key(source: KeySource) -> tuple[bytes, bool]:
     return os.urandom(KEY_BYTES), True
 
 
-def _write_keys(stack: StackFile, store: Keystore, item: Plan) -> None:
+def write_keys(stack: StackFile, store: Keystore, function: Function, opening: Opening) -> None:
     """Write the keys that were made for a function, and say what is to be done with them."""
-    name, opening = item.function.name, item.opening
+    name = function.name
     if opening.function_key is not None and opening.new_function_key:
         warn(f"made the function key {store.add(name, opening.function_key)}", "note")
-    if item.locked_out:
-        warn(_lock_out(item))
     if opening.new_transport_seed is not None:
-        secret = transport_secret(item.function)
+        secret = transport_secret(function)
         files = SecretFiles(stack.folder)
         path = files.write_transport(secret, name, [opening.new_transport_seed])
-        command = " ".join(creation(secret, path, stack, item.function))
+        command = shlex.join(creation(secret, path, stack, function))
         warn(
             f"made the transport secret {path}. Before {name} is deployed, which faas-seal up "
             f"does: {command}",
@@ -157,6 +181,9 @@ def _warnings(stack: StackFile, plans: list[Plan]) -> Iterator[str]:
                 f"{stack.path.name} still gives {name} the secret {secret}, which it does not "
                 "need: take it out of secrets and of environment"
             )
+        for invoker in item.opening.terms.invokers:
+            if invoker.expires is not None and invoker.expires <= time.time():
+                yield f"{name} no longer opens for {invoker.shown}, whose key has expired"
         missing = unexplained(item.preload, item.requirements.decode(errors="replace"))
         if missing:
             yield f"{name} imports {', '.join(missing)}, which requirements.txt lacks"
@@ -189,6 +216,7 @@ def _result(item: Plan) -> dict[str, object]:
         "folder": str(item.folder),
         "changed": item.file is not None,
         "key_id": key and key_id(key),
+        "recipients": [invoker.id for invoker in item.opening.terms.invokers],
         "transport": transport and TRANSPORT_PUBLIC.encode(transport),
         "left_out": list(item.left_out),
         "preload": list(item.preload),
@@ -201,5 +229,7 @@ def _report(item: Plan) -> None:
         say(f"{name}: unchanged, sealed in {item.folder}")
         return
     say(f"{name}: sealed into {item.folder}, content id {item.file.header.content_id}")
+    if invokers := item.opening.terms.invokers:
+        say(f"{name}: opens for {', '.join(invoker.shown for invoker in invokers)}")
     if item.left_out:
         say(f"{name}: left out {', '.join(item.left_out)}")

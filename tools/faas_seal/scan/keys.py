@@ -17,6 +17,7 @@ from faas_sealed.formats.keys import (
 
 from faas_seal import keystore
 from faas_seal.keystore import Keystore
+from faas_seal.terms import Terms
 
 _SHOWN = re.compile(r"(fs[kati]1_)[A-Za-z0-9_-]+")
 
@@ -32,9 +33,16 @@ def author_canaries() -> dict[str, str | bytes]:
 def function_canaries(store: Keystore) -> dict[str, str | bytes]:
     """Return what to look for of a project's function keys."""
     found: dict[str, str | bytes] = {}
-    for key in store.function_keys():
+    for key in [*store.function_keys(), *_kept_for_recipients(store)]:
         found |= dict(_canaries(FUNCTION_KEY, key))
     return found
+
+
+def _kept_for_recipients(store: Keystore) -> Iterator[bytes]:
+    for path in sorted(store.folder.glob("*.terms")):
+        for invoker in Terms.load(path).invokers:
+            if invoker.function_key is not None:
+                yield invoker.function_key
 
 
 def name_of(form: TextForm, key: bytes) -> str:

@@ -132,9 +132,17 @@ class Unsigned:
     lines: bytes = field(repr=False)
     ciphertext: bytes = field(repr=False)
 
-    def sign(self, seed: bytes) -> SealedFile:
-        """Sign it with the author's signing seed (32 bytes), or raise WrongSignature."""
-        return self.signed(bytes(SigningKey(seed).sign(self.lines).signature))
+    @classmethod
+    def parse(cls, data: bytes) -> Unsigned:
+        """Return it from its lines and ciphertext in one, or raise MalformedFile."""
+        end = data.find(b"\n", len(MAGIC) + 1) + 1
+        if not data.startswith(MAGIC + b"\n") or not end:
+            raise MalformedFile("this is nothing to sign: its first line is not faas-seal/v1")
+        return cls(data[:end], data[end:])
+
+    def signature(self, seed: bytes) -> bytes:
+        """Return the signature (64 bytes) of a signing seed (32 bytes)."""
+        return bytes(SigningKey(seed).sign(self.lines).signature)
 
     def signed(self, signature: bytes) -> SealedFile:
         """Return the sealed file with an Ed25519 signature (64 bytes) over `lines`.
@@ -161,7 +169,7 @@ def seal(
 
     `seed` is the author's signing seed (32 bytes), the rest is as with `prepare`.
     """
-    return prepare(
+    unsigned = prepare(
         bundle,
         function=function,
         author=author_public(seed),
@@ -170,7 +178,8 @@ def seal(
         expires=expires,
         transport=transport,
         preload=preload,
-    ).sign(seed)
+    )
+    return unsigned.signed(unsigned.signature(seed))
 
 
 def prepare(

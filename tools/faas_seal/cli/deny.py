@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+import shlex
+import time
+
+import click
+from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.header import Slot
+from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
+
+from faas_seal.cli.common import (
+    function_names,
+    say,
+    sealed_path,
+    stack_option,
+    warn,
+)
+from faas_seal.cli.seal_once import OLD_COPIES
+from faas_seal.errors import UsageError
+from faas_seal.files import Replacement, replace_together
+from faas_seal.keystore import Keystore
+from faas_seal.project import read_sealed
+from faas_seal.secretfiles import SecretFiles, creation, denied_secret
+from faas_seal.stackfile import StackFile, find
+from faas_seal.terms import Terms
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@click.command()
+@click.argument("name", shell_complete=function_names)
+@click.argument("who", nargs=-1, metavar="[KEY ID|NAME|ID]…")
+@click.option("--allow", multiple=True, metavar="KEY ID|NAME|ID", help="Deny this one no longer.")
+@stack_option
+def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: str | None) -> None:
+    """Keep function keys from opening what is deployed, without sealing it anew.
+
+    \b
+      faas-seal deny greet 6f1d0c52a7e94b38
+      faas-seal deny greet Ada
+      faas-seal deny greet --allow Ada
+
+    The audit and inspect tell key ids; recipients of seal --to go by their
+    name, too. The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the
+    transport key. Once the function is deployed with it, an update of the secret is all
+    that it takes. With neither, this lists the ids that are denied.
+
+    To drop someone for good, seal without them. A copy of the sealed file stays readable
+    with a key that is denied: denying is up to whoever runs the function.
+    """
+    stack = StackFile.load(find(stack_option))
+    function = stack.function(name)
+    secret = denied_secret(function)
+    files = SecretFiles(stack.folder)
+    lines = files.denied_lines(secret)
+    known = [line for line in lines if _ID.fullmatch(line)]
+    if not who and not allow:
+        for id in known:
+            say(id)
+        return
+    terms = Terms.load(Keystore(stack.folder).terms_path(name))
+    slots = _slots(name, stack_option)
+    for word in allow:
+        id = _key_id(word, terms, slots)
+        if id not in known:
+            raise UsageError(f"{id} is not denied", hint=f"faas-seal deny {name} lists those")
+        at = lines.index(id)
+        del lines[at - 1 if lines[at - 1].startswith("# since") else at : at + 1]
+    for word in who:
+        id = _key_id(word, terms, slots)
+        if id not in known:
+            today = time.strftime("%Y-%m-%d", time.gmtime())
+            lines += [f"# since {today}" + (f", {word}" if word != id else ""), id]
+    edited = stack.with_secret(name, "seal_denied", secret)
+    path = files.write(secret, lines)
+    if edited is not stack:
+        place = stack.path.resolve()
+        replace_together([Replacement(place, edited.text.encode(), place.parent)])
+    say(f"{name}: {len([line for line in lines if _ID.fullmatch(line)])} keys are denied in {path}")
+    command = shlex.join(creation(secret, path, stack, function))
+    if edited is not stack:
+        warn(f"now deploy it with that secret: faas-seal up {name}", "note")
+    else:
+        warn(f"now update the secret: {command}", "note")
+    if who:
+        warn(OLD_COPIES, "note")
+
+
+def _slots(name: str, stack: str | None) -> tuple[Slot, ...]:
+    try:
+        return read_sealed(sealed_path(name, stack)).header.slots
+    except FileRefused:
+        return ()
+
+
+def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
+    """Return the id of the function key that a word means, or raise UsageError."""
+    identity = word
+    if word.startswith(IDENTITY_PUBLIC.prefix):
+        identity = identity_id(IDENTITY_PUBLIC.decode(word))
+    names = {invoker.name: invoker.id for invoker in terms.invokers if invoker.name}
+    identity = names.get(word, identity)
+    for slot in slots:
+        if slot.to is not None and slot.to.id == identity:
+            return slot.id
+    if _ID.fullmatch(word):  # of an older seal, perhaps
+        return word
+    raise UsageError(
+        f"{word} is no key id, and no recipient of what is sealed",
+        hint="faas-seal inspect NAME shows the key ids",
+    )

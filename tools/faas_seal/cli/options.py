@@ -1,0 +1,35 @@
+"""Options of `seal` that take more than a word."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+
+import click
+
+from faas_seal.terms import When
+
+_DAY = 24 * 3600
+_SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}
+_SPAN = re.compile(r"([0-9]{1,5})([hdw])")
+
+
+def when(value: str) -> When:
+    """Parse a span from now, a date, through whose end it counts, or `never`."""
+    if value == "never":
+        return When(None)
+    now = int(time.time())
+    if span := _SPAN.fullmatch(value):
+        at = now + int(span[1]) * _SECONDS[span[2]]
+    else:
+        try:
+            day = datetime.datetime.strptime(f"{value} +0000", "%Y-%m-%d %z")
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is none of 12h, 30d, 2w, 2026-12-31 and never"
+            ) from None
+        at = int(day.timestamp()) + _DAY
+    if at <= now:
+        raise click.BadParameter(f"{value!r} is past")
+    return When(at)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import click
+
+from faas_seal.cli.common import function_names, key_options, stack_option
+from faas_seal.cli.seal_once import Order, seal_once
+from faas_seal.errors import UsageError
+from faas_seal.keystore import KeySource, Keystore
+from faas_seal.stackfile import StackFile, find
+from faas_seal.terms import Change, Terms
+
+
+@click.command()
+@click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=function_names)
+@click.option("--keys", is_flag=True, help="New function keys for all who have an identity.")
+@stack_option
+@key_options("key", "function key")
+@key_options("author-key", "signing key")
+def rotate(
+    names: tuple[str, ...],
+    keys: bool,
+    stack_option: str | None,
+    key: KeySource,
+    author_key: KeySource,
+) -> None:
+    """Seal functions anew, although nothing has changed.
+
+    \b
+      faas-seal rotate greet
+      faas-seal rotate greet --keys
+
+    Each seal has a content key of its own, so this is what a change of the source does,
+    too; those who could call the function still can. --keys makes the function keys of
+    recipients (seal --to) anew: whoever holds one of the old ones without the identity
+    can call no more, once this is deployed. The project's own key, which callers got
+    from you, is changed by moving .faas-seal/NAME.key away.
+
+    A copy of what was sealed before stays readable to whoever could read it.
+    """
+    path = find(stack_option)
+    if keys:
+        store = Keystore(path.parent)
+        for function in StackFile.load(path).chosen(names):
+            if not Terms.load(store.terms_path(function.name)).invokers:
+                raise UsageError(
+                    f"{function.name} has no recipients whose keys could be new",
+                    hint=f"faas-seal seal {function.name} --to FILE adds some",
+                )
+    order = Order(names, key, author_key, change=Change(new_keys=keys), anew=True)
+    seal_once(path, order)
