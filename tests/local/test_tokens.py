@@ -17,10 +17,12 @@ from .conftest import COMMAND, PATIENCE, LocalRun, Project
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, LocalRun]]:
-    """A function that takes key tokens alone, served."""
+    """A function that takes key tokens alone, sealed to an identity too, and served."""
     project = Project(tmp_path_factory.mktemp("project"))
     project.add(environment={"seal_accept": "sealed"})
-    project.seal()
+    public = project.run("keygen", "--identity", "--output", "me.key").stdout.split()[-1]
+    done = project.run("seal", "--to", public)
+    assert done.returncode == 0, done.stderr
     with project.serving() as running:
         yield project, running
 
@@ -63,6 +65,26 @@ def test_python_calls_the_project_and_by_discovery(sealed: tuple[Project, LocalR
         f"{url}/some/path", author=json.loads(author)["author"], key=FunctionKey(known.text)
     )
     assert requests.post(f"{url}/x", data=b"answer = 'x'", auth=found, timeout=10).text == "x"
+
+
+def test_an_identity_calls_from_a_folder_with_nothing_else(
+    sealed: tuple[Project, LocalRun], tmp_path: Path
+) -> None:
+    project, running = sealed
+    author = json.loads(project.run("inspect", "program", "--json").stdout)["author"]
+    url = f"http://127.0.0.1:{running.port}/function/program"
+    (tmp_path / "config" / "faas-seal").mkdir(parents=True)
+    identity = tmp_path / "config" / "faas-seal" / "identity.key"
+    identity.write_bytes((project.folder / "me.key").read_bytes())
+    identity.chmod(0o600)
+    done = subprocess.run(
+        [*COMMAND, "invoke", url, "--author", author, "--sealed", "-d", "answer = 'for me'"],
+        cwd=tmp_path,
+        env={**project.variables, "XDG_CONFIG_HOME": str(tmp_path / "config")},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout) == (0, b"for me"), done.stderr
 
 
 def test_a_header_serves_curl(sealed: tuple[Project, LocalRun], tmp_path: Path) -> None:
