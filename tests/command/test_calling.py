@@ -210,6 +210,8 @@ def test_an_asynchronous_call_has_a_token_for_a_day(run: Run, gateway: Server) -
     run("invoke", "tested", "-d", "x", "--async", "--sealed", status=2)
     run("invoke", "tested", "-d", "x", "--callback", callback, status=2)
     run("invoke", gateway.url, "--function", "tested", "--async", status=2)
+    run("invoke", "http://[x", "--async", status=2)
+    run("header", "http://[x", status=2)
     assert len(gateway.requests) == 2
 
 

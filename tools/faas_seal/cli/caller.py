@@ -13,7 +13,7 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 
-from faas_seal.addresses import base_address, function_in
+from faas_seal.addresses import base_address, check_address, function_in
 from faas_seal.cli.common import (
     author_option,
     function_key,
@@ -52,6 +52,7 @@ class Caller:
 
     def key_at(self, url: str, *, sealed_body: bool = False) -> FunctionKey:
         """Return the key for the function at an address, asked of it if an author is given."""
+        check_address(url)
         if self.author is not None:
             found = self._discovered(url, sealed_body)
             return FunctionKey(found.text) if self.raw else found
