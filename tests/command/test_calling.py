@@ -210,6 +210,8 @@ def test_an_asynchronous_call_has_a_token_for_a_day(run: Run, gateway: Server) -
     run("invoke", "tested", "-d", "x", "--async", "--sealed", status=2)
     run("invoke", "tested", "-d", "x", "--callback", callback, status=2)
     run("invoke", gateway.url, "--function", "tested", "--async", status=2)
+    run("invoke", "http://[x", "--async", status=2)
+    run("header", "http://[x", status=2)
     assert len(gateway.requests) == 2
 
 
@@ -335,8 +337,9 @@ def test_an_answer_to_another_call_is_not_sealed_for_this_one(run: Run) -> None:
         assert "vouches" in run("invoke", "tested", "--sealed", *options, status=5).stderr
 
 
+@pytest.mark.parametrize("path", ["much", "copy"], ids=["one after the other", "at once"])
 def test_a_body_of_any_size_each_way_takes_constant_memory(
-    direct: list[str], tmp_path: Path
+    direct: list[str], tmp_path: Path, path: str
 ) -> None:
     body = tmp_path / "body"
     with body.open("wb") as file:
@@ -351,7 +354,7 @@ def test_a_body_of_any_size_each_way_takes_constant_memory(
     )
     with body.open("rb") as given, (tmp_path / "answer").open("wb") as answer:
         done = subprocess.run(
-            [sys.executable, "-c", program, "invoke", *direct, "--sealed", "--path", "much"],
+            [sys.executable, "-c", program, "invoke", *direct, "--sealed", "--path", path],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=given,
             stdout=answer,
@@ -395,6 +398,8 @@ def test_a_header_may_be_for_any_request_and_live_longer(run: Run) -> None:
     for options in (
         ["--any-request", "--path", "x"],
         ["--lifetime", "a day"],
+        ["--lifetime", "0"],
+        ["--lifetime", "9" * 400 + "h"],
         ["--path", "?x=1", "--query", "y=1"],
         ["--path", "a//b"],
         ["--raw", "--any-request"],

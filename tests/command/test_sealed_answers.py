@@ -231,6 +231,15 @@ def test_what_could_not_come_back_sealed_is_not_sent(
     assert running.requests == []
 
 
+def test_a_body_of_text_in_pieces_is_refused(
+    seen: tuple[FunctionKey, Server, list[Answer]],
+) -> None:
+    key, running, _ = seen
+    for text in (io.StringIO("text"), iter(["text"])):
+        with pytest.raises(UsageError, match="comes as text"):
+            requests.post(running.url, data=text, auth=key, timeout=10)  # type: ignore[arg-type]
+
+
 def test_a_change_behind_the_callers_back_is_healed_with_sealed_bodies_too(
     tmp_path: Path,
 ) -> None:

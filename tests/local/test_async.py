@@ -114,6 +114,22 @@ def test_the_callback_never_has_the_key(local: LocalRun, receiver: Receiver) -> 
     assert local.key().encode() not in callback.body
 
 
+def test_a_token_goes_through_the_queue(tmp_path: Path, receiver: Receiver) -> None:
+    project = Project(tmp_path)
+    project.add(environment={"seal_accept": "sealed"})
+    project.seal()
+    with project.serving() as running:
+        address = f"http://127.0.0.1:{running.port}"
+        words = ["--async", "--callback", receiver.url, "--path", "x", "--query", "a=b"]
+        code = "answer = event.path + event.query['a']"
+        called = project.run("invoke", "program", *words, "-d", code, "--gateway", address)
+        assert called.returncode == 0, called.stderr
+        callback = receiver.next()
+        assert callback.body == b"/xb"
+        assert callback.headers["X-Call-Id"] in called.stderr
+        assert "fsx1_" not in callback.headers.as_string()
+
+
 def test_a_failure_is_called_back_too(local: LocalRun, receiver: Receiver) -> None:
     call(local, "raise ValueError", receiver.url)
     callback = receiver.next()

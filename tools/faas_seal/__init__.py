@@ -20,17 +20,23 @@ from faas_sealed.formats.header import Header
 
 from faas_seal.api import AuthorKey, open_sealed, seal, verify
 from faas_seal.client import FunctionKey, KeyInClear
+from faas_seal.duplex import Duplex
+from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable
 
 __all__ = [
     "AuthorKey",
+    "Duplex",
     "FileRefused",
     "FunctionKey",
     "Header",
     "KeyInClear",
     "KeyRefused",
+    "KeyWouldLeak",
     "MalformedKey",
     "SealError",
+    "UnexpectedAnswer",
     "UnknownKey",
+    "Unreachable",
     "WrongSignature",
     "open_sealed",
     "seal",

@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 
 from faas_seal.addresses import host, in_clear, is_loopback, is_queue, origin
 from faas_seal.discovery import Discovery, Seen, check_key, key_for
+from faas_seal.duplex import Duplex
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.project import sealed_header
@@ -251,6 +252,8 @@ def call(
     with requests.Session() as session:
         # A proxy named in the environment is not asked for this machine's own addresses.
         session.trust_env = not is_loopback(url)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, Duplex())
         try:
             return session.request(
                 method,

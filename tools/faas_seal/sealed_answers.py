@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -181,12 +181,15 @@ class OpenedBody(io.RawIOBase):
         self._response.close()
 
 
-def _pieces(body: Any) -> Iterable[bytes]:
+def _pieces(body: Any) -> Iterator[bytes]:
     if body is None or isinstance(body, bytes):
-        return [body or b""]
-    if hasattr(body, "read"):
-        return iter(lambda: body.read(CHUNK_BYTES), b"")
-    return body  # type: ignore[no-any-return]
+        yield body or b""
+        return
+    pieces = iter(lambda: body.read(CHUNK_BYTES), b"") if hasattr(body, "read") else body
+    for piece in pieces:
+        if isinstance(piece, str):
+            raise UsageError("the body comes as text", hint='give bytes: open files with mode "rb"')
+        yield bytes(piece)
 
 
 def _chain(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:

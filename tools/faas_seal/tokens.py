@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 
 from faas_sealed.formats.errors import FunctionExpired, MalformedFile
@@ -15,6 +16,7 @@ from faas_seal.errors import UsageError
 HEADER = "X-Function-Key"
 LIFETIME = 5 * 60  # seconds
 QUEUE_LIFETIME = 24 * 60 * 60
+LONGEST_LIFETIME = 366 * 24 * 60 * 60
 
 
 def make_token(
@@ -22,7 +24,7 @@ def make_token(
     function_key: bytes,
     *,
     bind: bytes | None,
-    lifetime: int = LIFETIME,
+    lifetime: float = LIFETIME,
     session: bytes | None = None,
 ) -> str:
     """Return a key token of `function_key` (32 bytes) for the function of a verified header.
@@ -31,13 +33,15 @@ def make_token(
     Raises FunctionExpired, and UsageError if the function has no transport key.
     """
     now = int(time.time())
+    if not 0 < lifetime <= LONGEST_LIFETIME:
+        raise UsageError("a token lives for a second at least and a year at most")
     if header.transport is None:
         raise UsageError(
             f"{header.function} is sealed without a transport key, so that it takes no key tokens"
         )
     if header.expires is not None and now >= header.expires:
         raise FunctionExpired
-    token = KeyToken(function_key, now + lifetime, bind, session)
+    token = KeyToken(function_key, now + math.ceil(lifetime), bind, session)
     try:
         return seal_token(token, header.transport, header.context)
     except ValueError:

@@ -13,7 +13,7 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 
-from faas_seal.addresses import base_address, function_in
+from faas_seal.addresses import base_address, check_address, function_in
 from faas_seal.cli.common import (
     author_option,
     function_key,
@@ -25,7 +25,7 @@ from faas_seal.cli.common import (
 from faas_seal.client import FunctionKey
 from faas_seal.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore, author_key_path, read_key_file
+from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
 from faas_seal.project import sealed_file_of, sealed_header
 from faas_seal.stackfile import find
 
@@ -52,6 +52,7 @@ class Caller:
 
     def key_at(self, url: str, *, sealed_body: bool = False) -> FunctionKey:
         """Return the key for the function at an address, asked of it if an author is given."""
+        check_address(url)
         if self.author is not None:
             found = self._discovered(url, sealed_body)
             return FunctionKey(found.text) if self.raw else found
@@ -93,7 +94,7 @@ class Caller:
         return FunctionKey(text, function=function, address=address, sealed_body=sealed_body)
 
     def _discovered(self, url: str, sealed_body: bool) -> FunctionKey:
-        seen = Seen(author_key_path().with_name("seen.json"))
+        seen = Seen(identity_path().with_name("seen.json"))
         author, given = read_author(self.author or ""), self._given()
         where = Discovery.of(url, author, function=self.function or "", seen=seen)
 
@@ -122,7 +123,7 @@ class Caller:
             secret = function_key(self.key, name, self.stack)
             if header is None or has_slot(header, secret):
                 return secret
-        path = author_key_path().with_name("identity.key")
+        path = identity_path()
         if header is not None and path.exists():
             identity = PrivateKey(read_key_file(path, IDENTITY_SEED))
             if slot_of(header, identity):

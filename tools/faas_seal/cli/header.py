@@ -75,7 +75,7 @@ def header(
         to = _destination(url, held.function.function, held.address, path, query)
         method = (method or ("POST" if data_file else "GET")).upper()
         bind = bind_request(method, to, hashlib.sha256(body).digest())
-    seconds = int(duration(lifetime, "--lifetime 5m"))
+    seconds = duration(lifetime, "--lifetime 5m")
     token = make_token(held.function, held.secret, bind=bind, lifetime=seconds)
     click.echo(f"{HEADER}: {token}")
 

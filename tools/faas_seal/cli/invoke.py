@@ -106,9 +106,9 @@ def invoke(
     if callback and not asynchronous:
         raise UsageError("--callback is for --async")
     called = _address(target, gateway, caller.stack)
+    check_address(called)
     below = f"/{path.lstrip('/')}" if path else ""
     url = (_queued(called) if asynchronous else called.rstrip("/")) + below
-    check_address(url)
     if "://" in target:
         held, name = caller.key_at(called, sealed_body=sealed), caller.name_at(called)
     else:
