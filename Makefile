@@ -6,12 +6,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEMPLATE := template/python3-encrypted
 
-.PHONY: help demo demo-openfaas test bench parity docs lint format venv lock
+.PHONY: help demo demo-openfaas test fuzz bench parity docs lint format venv lock
 
 help:
 	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
 	@echo "make demo-openfaas   the same through faas-cli and Docker"
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
+	@echo "make fuzz            a million damaged keys, files, traces and bodies for the parsers: ten minutes"
 	@echo "make bench           throughput, latency, start, memory and image, side by side: ten minutes"
 	@echo "make docs            docs/cli.md, out of the command's help"
 	@echo "make parity          record anew what the official template answers (tests/parity)"
@@ -27,6 +28,9 @@ demo-openfaas: venv
 
 test: venv
 	$(BIN)/python -m pytest
+
+fuzz: venv
+	$(BIN)/python -m tests.fuzz
 
 # PYTHON3_HTTP=FOLDER adds the official template of that folder.
 bench: venv

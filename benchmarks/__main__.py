@@ -36,7 +36,8 @@ Median of {rounds} rounds, in each of which every server was started anew and me
 {seconds} s at each number of clients, one server after the other. The handler greets the name in
 the query. **Bold** is the throughput as a ratio to the first row; then requests a second, and
 latencies as ratios to the first row: below 1 is quicker. `burst`, `warm` and `request` are ours,
-by `seal_isolation`: each request brings its key.
+by `seal_isolation`: each request brings its key, raw or in a key token for that request, which
+is opened each time (post-quantum HPKE); with sealed bodies request and reply are encrypted too.
 """
 
 

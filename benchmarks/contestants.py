@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from faas_seal import AuthorKey, FunctionKey, seal
+from faas_sealed.formats.bundle import pack
+from faas_sealed.formats.file import Recipient, seal
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_SEED
+from faas_sealed.formats.stream import Head, Opener, request_key, response_key, seal_pieces
+from faas_sealed.formats.token import KeyToken, request_binding, seal_token
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE.parent / "template" / "python3-encrypted"
@@ -16,11 +25,22 @@ ISOLATIONS = ("burst", "warm", "request")
 # The one port that the official template knows.
 OFFICIAL_PORT = 5000
 FUNCTION = "bench"
+QUERY = "name=you"
+# wrk presents the same token all the time; it is opened every time.
+LIFETIME_SECONDS = 24 * 3600
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server: its command, its variables, where it listens, the header that it wants."""
+    """A server: its command, its variables, where it listens, and what it is asked.
+
+    With a `body` the request is a POST. `read` makes of an answer's body what the
+    handler has said.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -28,6 +48,8 @@ class Contestant:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     header: str = "X-Function-Key: none"
+    body: bytes = field(default=b"", repr=False)
+    read: Callable[[bytes], bytes] = _as_it_is
 
 
 def contestants(folder: Path, port: int) -> list[Contestant]:
@@ -62,19 +84,54 @@ def _official(folder: Path, template: Path) -> Contestant:
 
 
 def _ours(folder: Path, port: int) -> list[Contestant]:
-    author, key = AuthorKey.generate(), FunctionKey.generate()
-    source = {"handler.py": (HERE / "handler.py").read_bytes()}
-    file = folder / "function.sealed"
-    file.write_bytes(seal(source, function=FUNCTION, author=author, keys=[key]))
-    environ = {"seal_author": author.public, "seal_file": str(file)}
-    return [
-        Contestant(
-            isolation,
+    seed, key, transport = (os.urandom(32) for _ in range(3))
+    public = PrivateKey(transport).public
+    sealed = seal(
+        pack({"handler.py": (HERE / "handler.py").read_bytes()}),
+        function=FUNCTION,
+        seed=seed,
+        recipients=[Recipient(key)],
+        created=int(time.time()),
+        transport=public,
+    )
+    file, secret = folder / "function.sealed", folder / "transport"
+    file.write_bytes(sealed.serialise())
+    secret.write_text(TRANSPORT_SEED.encode(transport))
+    context, session = sealed.header.context, os.urandom(32)
+
+    def token(method: str, session: bytes | None = None) -> str:
+        digest = hashlib.sha256().digest()
+        bind = request_binding(method, "/", QUERY.encode(), digest)
+        said = KeyToken(key, int(time.time()) + LIFETIME_SECONDS, bind, session)
+        return seal_token(said, public, context)
+
+    def ours(name: str, isolation: str, presented: str) -> Contestant:
+        return Contestant(
+            name,
             (sys.executable, str(TEMPLATE / "index.py")),
             port,
             folder,
-            {**environ, "seal_isolation": isolation},
-            f"X-Function-Key: {key.text}",
+            {
+                "seal_author": AUTHOR_PUBLIC.encode(sealed.header.author),
+                "seal_file": str(file),
+                "seal_transport": str(secret),
+                "seal_isolation": isolation,
+            },
+            f"X-Function-Key: {presented}",
         )
-        for isolation in ISOLATIONS
+
+    raw = [ours(isolation, isolation, FUNCTION_KEY.encode(key)) for isolation in ISOLATIONS]
+    return [
+        *raw,
+        ours("burst, key token", "burst", token("GET")),
+        replace(
+            ours("burst, sealed bodies", "burst", token("POST", session)),
+            body=b"".join(seal_pieces(request_key(session), Head(()), [])),
+            read=partial(_opened, response_key(session)),
+        ),
     ]
+
+
+def _opened(key: bytes, body: bytes) -> bytes:
+    opener = Opener(key)
+    return b"".join(opener.feed(body))

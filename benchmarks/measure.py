@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.running import Running, session
 
-REPORT = Path(__file__).parent / "report.lua"
+SCRIPT = Path(__file__).parent / "wrk.lua"
 # So long after the last answer, so that bursts are over and lingering workers gone.
 IDLE_SECONDS = 2.0
 
@@ -31,9 +32,13 @@ def load(server: Running, clients: int, seconds: int) -> Load:
     Raises RuntimeError if one of them failed: a figure for errors would be worth nothing.
     """
     command = ("wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s")
-    options = ("--header", server.header, "--script", str(REPORT))
+    options = ("--header", server.header, "--script", str(SCRIPT))
     output = subprocess.run(
-        [*command, *options, server.url], check=True, capture_output=True, text=True
+        [*command, *options, server.url],
+        env=os.environ | {"BODY": server.body.hex()},
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     figures = next(line.split()[1:] for line in output.splitlines() if line.startswith("measured"))
     requests, duration, p50, p99, failures = map(int, figures)

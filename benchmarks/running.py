@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.contestants import Contestant
+from benchmarks.contestants import QUERY, Contestant
 
 WATCHDOG = "fwatchdog"
 PATIENCE = 30.0
@@ -27,6 +27,7 @@ class Running:
 
     url: str
     header: str
+    body: bytes
     cold_start: float
     pid: int
 
@@ -37,7 +38,7 @@ def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterato
     with socket.create_server(("127.0.0.1", contestant.port)):
         pass  # nobody else answers there
     port = watchdog_port or contestant.port
-    url = f"http://127.0.0.1:{port}/?name=you"
+    url = f"http://127.0.0.1:{port}/?{QUERY}"
     environ = {
         "PATH": os.environ["PATH"],
         "upstream_url": f"http://127.0.0.1:{contestant.port}",
@@ -63,11 +64,12 @@ def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterato
         start_new_session=True,
     )
     try:
-        while not _answers(url, contestant.header):
+        while not _answers(url, contestant):
             if process.poll() is not None or time.monotonic() > started + PATIENCE:
                 raise RuntimeError(f"{contestant.name} does not answer on port {port}")
             time.sleep(0.002)
-        yield Running(url, contestant.header, time.monotonic() - started, process.pid)
+        cold_start = time.monotonic() - started
+        yield Running(url, contestant.header, contestant.body, cold_start, process.pid)
     finally:
         assert process.stdin is not None
         process.stdin.close()
@@ -81,13 +83,16 @@ def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterato
             os.kill(pid, signal.SIGKILL)
 
 
-def _answers(url: str, header: str) -> bool:
-    name, _, value = header.partition(": ")
+def _answers(url: str, contestant: Contestant) -> bool:
+    name, _, value = contestant.header.partition(": ")
+    method = "POST" if contestant.body else "GET"
     try:
-        answer = requests.get(url, headers={name: value}, timeout=PATIENCE)
+        answer = requests.request(
+            method, url, headers={name: value}, data=contestant.body, timeout=PATIENCE
+        )
     except requests.ConnectionError:
         return False
-    return answer.content == b"Hello you"
+    return answer.ok and contestant.read(answer.content) == b"Hello you"
 
 
 def session(leader: int) -> list[int]:

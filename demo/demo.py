@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from faas_sealed.formats.keys import FUNCTION_KEY
+from faas_seal import FunctionKey
 from rich.console import Console
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -34,6 +34,7 @@ NAME = "pricing"
 IMAGE = "faas-seal-demo/pricing:latest"
 INQUIRY = '{"product": "sensor", "quantity": 40, "month": 11, "region": "uk", "years": 3}'
 LINGER_SECONDS = 0.5
+HEADER = "X-Function-Key"
 
 console = Console(highlight=False, width=100)
 
@@ -77,32 +78,34 @@ class Demo:
             raise DemoFailed(f"{command[0]} ended with {result.returncode}, expected {status}")
         return result.stdout
 
-    def key(self) -> str:
-        header = subprocess.run(
-            ["faas-seal", "header", NAME],
-            cwd=self.folder,
-            env=self.environment,
-            text=True,
-            capture_output=True,
-            check=True,
-        )
-        return header.stdout.strip().partition(": ")[2]
-
-    def call(self, what: str, url: str, key: str | None, expected: int) -> None:
-        headers = {} if key is None else {"X-Function-Key": key}
-        answer = requests.post(url, INQUIRY, headers=headers, timeout=30)
+    def call(
+        self, what: str, expected: int, url: str, body: str = INQUIRY, **given: Any
+    ) -> requests.Response:
+        answer = requests.post(url, body, timeout=30, **given)
         self.check(answer.status_code == expected, f"{what}: {answer.status_code}")
-        console.print(f"      {answer.text.strip()}", style="dim", markup=False)
+        said = answer.json()
+        if "type" in said:
+            said = said["title"]
+        console.print(f"      {said}", style="dim", markup=False)
+        return answer
 
     def check(self, held: bool, text: str) -> None:
         console.print(f"  [{'green]✓' if held else 'red]✗'}[/] {text}")
         self.failures += not held
 
     def calls(self, url: str) -> None:
-        step("Call it with the key, without one, and with the key of another function")
-        self.call("with the key", url, self.key(), 200)
-        self.call("without a key", url, None, 401)
-        self.call("with another key", url, FUNCTION_KEY.encode(os.urandom(32)), 403)
+        step("Call it with a key token: the function key, sealed for one request alone")
+        key = FunctionKey.of_project(NAME, self.folder)
+        answer = self.call("with a token", 200, url, auth=key)
+        token = {HEADER: answer.request.headers[HEADER]}
+        self.call("the same token for another question", 403, url, INQUIRY + " ", headers=token)
+        sealed = FunctionKey.of_project(NAME, self.folder, sealed_body=True)
+        self.call("with question and answer sealed as well", 200, url, auth=sealed)
+        self.call("without a key", 401, url)
+        step("Or with the key itself, for curl over TLS to a gateway that one trusts")
+        self.call("with the raw key", 200, url, headers={HEADER: key.text})
+        other = FunctionKey.generate().text
+        self.call("with the key of another function", 403, url, headers={HEADER: other})
 
     def tampered(self) -> None:
         step("Alter one byte of the sealed file")

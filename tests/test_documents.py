@@ -12,6 +12,7 @@ from faas_sealed.formats.bundle import MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.header import GRANT_BYTES, MAX_HEADER_BYTES, MAX_SLOTS
 from faas_sealed.formats.keys import TEXT_FORMS
+from faas_sealed.formats.stream import CHUNK_BYTES
 from faas_sealed.formats.trace import MAX_TRACE_BYTES
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +86,8 @@ def test_each_text_form_is_in_the_table_and_nothing_else_is() -> None:
         f"{GRANT_BYTES:,} bytes |",
         f"At most {MAX_ENTRIES:,} files and {MAX_BYTES:,} bytes",
         f"at most {MAX_NAME_BYTES} bytes in UTF-8",
+        f"as long as the plaintext: 0 to {CHUNK_BYTES:,} bytes",
+        f"n, big-endian: 17 to {CHUNK_BYTES + 17:,} |",
         f"The trace is UTF-8, at most {MAX_TRACE_BYTES:,} bytes",
     ],
 )

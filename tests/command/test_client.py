@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 from faas_seal import FunctionKey, KeyInClear
-from faas_seal.client import HEADER, in_clear
+from faas_seal.addresses import in_clear
 from faas_seal.errors import KeyWouldLeak
+from faas_seal.tokens import HEADER
 
 from .servers import Answer, Request, Server, server
 

@@ -50,12 +50,13 @@ def trace_of(project: Path, text: str) -> str:
 def test_sends_the_body_with_the_key_and_prints_the_answer(
     sealed: Path, run: Run, gateway: Server
 ) -> None:
-    result = run("invoke", "greet", "-d", "hello")
-    assert (result.stdout, result.stderr) == ("<hello>", "")
-    request = gateway.last
-    assert (request.method, request.path, request.body) == ("POST", "/function/greet", b"hello")
-    assert request.headers["x-function-key"] == key_text(sealed)
-    assert request.headers["content-type"] == "text/plain"
+    for options, key in (([], "fsx1_"), (["--raw"], key_text(sealed))):
+        result = run("invoke", "greet", "-d", "hello", *options)
+        assert (result.stdout, result.stderr) == ("<hello>", "")
+        request = gateway.last
+        assert (request.method, request.path, request.body) == ("POST", "/function/greet", b"hello")
+        assert request.headers["x-function-key"].startswith(key)
+        assert request.headers["content-type"] == "text/plain"
 
 
 @pytest.mark.usefixtures("sealed")
@@ -121,7 +122,7 @@ def test_the_gateway_is_the_one_that_faas_cli_takes(
 def test_calls_an_address_with_the_key_of_its_function(
     sealed: Path, run: Run, gateway: Server
 ) -> None:
-    run("invoke", f"{gateway.url}/function/greet.staging/x", "--path", "y", "-d", "")
+    run("invoke", f"{gateway.url}/function/greet.staging/x", "--path", "y", "-d", "", "--raw")
     assert gateway.last.path == "/function/greet.staging/x/y"
     assert gateway.last.headers["x-function-key"] == key_text(sealed)
 
@@ -261,10 +262,10 @@ def test_an_answer_that_breaks_off_ends_with_status_5(run: Run) -> None:
 
 @pytest.mark.usefixtures("sealed")
 def test_refuses_an_asynchronous_call_and_says_why(run: Run, gateway: Server) -> None:
-    result = run("invoke", "greet", "--async", status=3)
+    result = run("invoke", "greet", "--async", "--raw", status=3)
     assert "the queue, which stores every header" in result.stderr
     address = f"{gateway.url}/async-function/greet"
-    run("invoke", address, "--key-file", ".faas-seal/greet.key", status=3)
+    run("invoke", address, "--key-file", ".faas-seal/greet.key", "--raw", status=3)
     assert gateway.requests == []
 
 
@@ -292,8 +293,10 @@ def test_warns_if_the_key_crosses_a_network_in_clear(run: Run) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", proxy)
         patch.setenv("https_proxy", proxy)
-        result = run("invoke", "greet", "-g", "http://192.0.2.1", "-d", "", status=6)
+        result = run("invoke", "greet", "-g", "http://192.0.2.1", "-d", "", "--raw", status=6)
         assert "travels unencrypted to 192.0.2.1" in result.stderr
+        result = run("invoke", "greet", "-g", "http://192.0.2.1", "-d", "", status=6)
+        assert "unencrypted" not in result.stderr
         result = run("invoke", "greet", "-g", "https://192.0.2.1", "-d", "", status=6)
         assert "unencrypted" not in result.stderr
 

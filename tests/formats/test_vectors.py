@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,20 @@ from faas_sealed.formats.keys import (
     key_id,
 )
 from faas_sealed.formats.primitives import aead_seal, context
+from faas_sealed.formats.stream import (
+    Opener,
+    decode_head,
+    encode_head,
+    request_key,
+    response_key,
+)
 from faas_sealed.formats.trace import open_trace, trace_content_id
 
 from . import forge
 from .second import hpke
 from .second.bundle import read_bundle
 from .second.file import granted_key, open_file, read_file
+from .second.stream import open_stream, read_head, stream_key
 from .second.suite import Refused, hkdf, rfc5869
 from .second.suite import aead_seal as second_aead_seal
 from .second.text import base64_decode, key_text, parse_key, read_trace
@@ -41,9 +50,8 @@ from .token_vectors import (
     second_lines,
     second_token,
 )
-from .vector import Implementation, Results, Vector
+from .vector import FOLDER, PATHS, Implementation, Results, Vector
 
-FOLDER = Path(__file__).parent.parent / "vectors"
 OUTCOMES = {
     "keys": {"ok", "malformed-key"},
     "file": {
@@ -59,6 +67,7 @@ OUTCOMES = {
     "token": {"ok", "malformed-key", "expired-token", "token-mismatch"},
     "discovery": {"ok", "malformed-file", "wrong-signature"},
     "hpke": {"ok"},
+    "stream": {"ok", "malformed-body"},
 }
 PUBLIC_PREFIX = {"fsa1_": "fsap1_", "fst1_": "fstp1_", "fsi1_": "fsip1_"}
 
@@ -174,6 +183,35 @@ def second_trace(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     return {"content-id": content_id.encode(), "text": text.encode()}, {}
 
 
+def first_stream(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    response = vector.text("direction") == "response"
+    key = response_key(vector["session"]) if response else request_key(vector["session"])
+    opener = Opener(key)
+    body = b"".join(opener.feed(vector["stream"]))
+    opener.finish()
+    raw = opener.head or b""
+    head = decode_head(raw, response=response)
+    assert decode_head(encode_head(head), response=response) == head
+    results = {"key": key, "head": raw, "headers": _pairs(head.headers), "body": body}
+    if head.status is not None:
+        results["status"] = str(head.status).encode()
+    return results, {}
+
+
+def second_stream(vector: Vector) -> tuple[Results, dict[str, bytes]]:
+    key = stream_key(vector["session"], vector.text("direction"))
+    raw, body = open_stream(vector["stream"], key)
+    head = read_head(raw, vector.text("direction"))
+    results = {"key": key, "head": raw, "headers": _pairs(head["headers"]), "body": body}
+    if "status" in head:
+        results["status"] = str(head["status"]).encode()
+    return results, {}
+
+
+def _pairs(headers: object) -> bytes:
+    return json.dumps(headers, separators=(",", ":")).encode()
+
+
 IMPLEMENTATIONS: dict[str, tuple[Implementation, Implementation]] = {
     "keys": (first_key, second_key),
     "file": (first_file, second_file),
@@ -182,8 +220,8 @@ IMPLEMENTATIONS: dict[str, tuple[Implementation, Implementation]] = {
     "token": (first_token, second_token),
     "discovery": (first_lines, second_lines),
     "hpke": (first_hpke, second_hpke),
+    "stream": (first_stream, second_stream),
 }
-PATHS = sorted(FOLDER.glob("*/*.txt"))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -1,4 +1,4 @@
-"""Vectors, as tests/vectors/README.md describes them."""
+"""The form of a test vector, as tests/vectors/README.md has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .second.text import base64_decode
+
+FOLDER = Path(__file__).parent.parent / "vectors"
+PATHS = sorted(FOLDER.glob("*/*.txt"))
 
 
 class Vector:

@@ -14,6 +14,7 @@ from faas_seal.scan.search import Search
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.primitives import hkdf
+from faas_sealed.formats.stream import request_key, response_key
 
 VICTIM = Path(__file__).parent / "victim"
 
@@ -31,7 +32,8 @@ def token(kind: str) -> str:
 class Plants:
     """The canaries of one function by what they are, and the files that carry them.
 
-    `code` comes with the function, `data` with each request.
+    `code` comes with the function, `data` with each request. `transport` is a transport
+    seed, which the function keeps.
     """
 
     def __init__(self) -> None:
@@ -44,6 +46,8 @@ class Plants:
         self.header = token("header")
         self.query = token("query")
         self.path = token("path")
+        self.transport = secrets.token_bytes(32)
+        self.session = secrets.token_bytes(32)
         wrong_key = secrets.token_bytes(32)
         self.wrong_key = FUNCTION_KEY.encode(wrong_key)
         self.malformed_key = FUNCTION_KEY.encode(secrets.token_bytes(32))[:-1]
@@ -57,6 +61,9 @@ class Plants:
             "wrong key": wrong_key,
             "wrong key as text": self.wrong_key,
             "malformed key": self.malformed_key,
+            "session": self.session,
+            "request key": request_key(self.session),
+            "response key": response_key(self.session),
         }
 
     def search(self, sealed: SealedFile, function_key: bytes) -> Search:

@@ -40,7 +40,13 @@ def test_no_file_is_made_or_written(tmp_path: Path, libraries: list[str]) -> Non
         "PYTHONPERFSUPPORT": "1",  # would write names to /tmp
     }
     with (
-        serve(plants.files, preload=libraries, environ=environ, seal_max_body="64MiB") as function,
+        serve(
+            plants.files,
+            preload=libraries,
+            environ=environ,
+            transport=[plants.transport],
+            seal_max_body="64MiB",
+        ) as function,
         traced(function, tmp_path) as trace,
         Client(function, plants) as client,
     ):

@@ -47,13 +47,16 @@ def digest_of(thing):
 }
 
 
+@pytest.mark.parametrize("form", ["raw", "token"])
 @pytest.mark.parametrize("libraries", [[], ["flask"]], ids=["plain", "with Flask"])
-def test_no_object_that_is_alive_is_the_function_key(libraries: list[str]) -> None:
-    with serve(FILES, preload=libraries) as function:
-        looked_for = (function.key.encode(), function.function_key, b"a header", b"a body")
+def test_no_object_that_is_alive_is_the_function_key(libraries: list[str], form: str) -> None:
+    with serve(FILES, preload=libraries, transport=[bytes(32)], seal_audit="on") as function:
+        token = function.token(bind=None)
+        key = token if form == "token" else function.key
+        looked_for = (key.encode(), function.function_key, b"a header", b"a body")
         query = "&".join(f"digest={sha256(value).hexdigest()}" for value in looked_for)
         answer = function.request(
-            f"/?{query}", method="POST", body=b"a body", headers=[("X-Other", "a header")]
+            f"/?{query}", method="POST", body=b"a body", headers=[("X-Other", "a header")], key=key
         )
         assert answer.status == 200, function.open_trace(answer.json()["trace"])
     assert answer.json() == [False, False, True, True]

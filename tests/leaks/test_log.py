@@ -21,11 +21,18 @@ SAID = "what a handler prints is in the log"
 )
 def test_log_and_answers_tell_nothing(form: str, libraries: list[str]) -> None:
     plants = Plants()
-    with serve(plants.files, preload=libraries, seal_log=form, exec_timeout="3s") as function:
+    with serve(
+        plants.files,
+        preload=libraries,
+        transport=[plants.transport],
+        seal_log=form,
+        seal_audit="on",
+        exec_timeout="3s",
+    ) as function:
         search = plants.search(function.sealed, function.function_key)
         proof.prove_forms(search)
         with Client(function, plants) as client:
-            for each in (traffic.answers, *traffic.BAD):
+            for each in (traffic.answers, traffic.tokens, traffic.sealed_bodies, *traffic.BAD):
                 each(client)
         assert client.call("say").status == 200
         traces = client.traces()

@@ -9,6 +9,7 @@ import pytest
 from faas_seal.scan import proof
 from faas_seal.scan.places import in_process, in_processes
 from faas_seal.scan.search import Search, report
+from faas_sealed.runtime.worker import MOST_LINGERS
 
 from ..runtime.processes import zygote
 from ..support import Function, is_ready, serve
@@ -38,7 +39,9 @@ def plants() -> Plants:
 )
 def function(request: pytest.FixtureRequest, plants: Plants) -> Iterator[Function]:
     isolation, libraries = request.param
-    with serve(plants.files, preload=libraries, seal_isolation=isolation) as function:
+    with serve(
+        plants.files, preload=libraries, transport=[plants.transport], seal_isolation=isolation
+    ) as function:
         yield function
 
 
@@ -85,6 +88,24 @@ def test_probes_do_not_prolong_the_life_of_a_warm_worker(plants: Plants) -> None
                 time.sleep(END)
             hits = in_processes(search, function.process.pid)
             assert not hits, report(hits)
+
+
+def test_requests_without_a_valid_key_prolong_a_burst_for_a_while_only(plants: Plants) -> None:
+    with (
+        serve(plants.files, seal_isolation="burst") as function,
+        Client(function, plants) as client,
+    ):
+        search = plants.search(function.sealed, function.function_key)
+        connection = client.connect()
+        connection.sendall(client.head("answer", 0))
+        assert client.read(connection).status == 200
+        until = time.monotonic() + MOST_LINGERS * LINGER + END
+        while time.monotonic() < until:
+            connection.sendall(client.head("answer", 0, plants.wrong_key))
+            assert client.read(connection).status == 403
+        hits = in_processes(search.without("wrong key", "wrong key as text"), function.process.pid)
+    # What the last of them has brought may be there, as it is for `linger`.
+    assert not {hit.canary for hit in hits} - {"header", "query", "path"}, report(hits)
 
 
 def test_nothing_is_left_of_a_body_that_was_read_as_it_came(plants: Plants) -> None:

@@ -45,6 +45,41 @@ def refused_keys(client: Client) -> None:
     assert client.call("answer").status == 200
 
 
+def tokens(client: Client) -> None:
+    body = client.body()
+    for act in ("answer", "from_data", "answer"):
+        assert client.call(act, key=client.token(act, body)).status == 200
+    connection = client.connect()
+    for _ in range(3):
+        head = client.head("answer", len(body), client.token("answer", body))
+        connection.sendall(head + body)
+        assert client.read(connection).status == 200
+
+
+def refused_tokens(client: Client) -> None:
+    body = client.body()
+    for key, status in (
+        (client.token("answer", b"another body"), 403),
+        (client.token("fail", body), 403),
+        (client.token("answer", body)[:-1], 400),
+        (client.token("answer", body, client.plants.session), 400),
+    ):
+        for _ in range(3):
+            assert client.call("answer", key=key).status == status
+    client.answers.clear()
+
+
+def sealed_bodies(client: Client) -> None:
+    for size in (0, 2**20, 5 * 2**20):
+        body = client.body(size)
+        assert client.call_sealed("answer", body) == (200, body[::-1])
+    assert client.call_sealed("fail", client.body())[0] == 500
+    assert client.call_sealed("produce", client.body())[0] == 200
+    with ThreadPoolExecutor(4) as clients:
+        calls = clients.map(lambda _: client.call_sealed("answer", b"x"), range(8))
+        assert {status for status, _ in calls} == {200}
+
+
 def failures(client: Client) -> None:
     for act in ("fail", "fail_to_import", "fail_at_exit", "returns_nonsense", "no_such_act"):
         assert client.call(act).status == 500, act
@@ -145,6 +180,7 @@ def restarts(client: Client) -> None:
 # What has an error in it, and so something that could be told about it.
 BAD: tuple[Traffic, ...] = (
     refused_keys,
+    refused_tokens,
     failures,
     crashes,
     broken_bodies,
@@ -152,6 +188,14 @@ BAD: tuple[Traffic, ...] = (
     things_left_behind,
     restarts,
 )
-PATIENT = (answers, idle_connections, large_bodies, streams_out, *BAD)
+PATIENT = (
+    answers,
+    idle_connections,
+    tokens,
+    sealed_bodies,
+    large_bodies,
+    streams_out,
+    *BAD,
+)
 # For a function whose timeouts are short.
 IMPATIENT: tuple[Traffic, ...] = (overtime, slow_bodies)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 from faas_sealed.formats.stream import (
@@ -31,6 +33,8 @@ def handle(event, context):
         return {"statusCode": int(event.query["code"]), "body": "x"}
     if event.path == "/pieces":
         return (f"piece {number}" for number in range(3)), 200, {"X-Inner": "1"}
+    if event.path == "/headers":
+        return {"body": "x", "headers": {"X-Long": "x" * 70_000}}
     if event.path == "/break":
         def pieces():
             yield "begun"
@@ -100,6 +104,8 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
         ("X-Both", "inner"),
         ("X-Function-Key", "none of these"),
         ("Transfer-Encoding", "chunked"),
+        ("X-Forwarded-For", "1.2.3.4"),
+        ("X-Name", "Zoë"),
     )
     method, seen, headers = json.loads(body)
     assert (answer.status, head.status, method, seen) == (200, 200, "POST", "a body")
@@ -108,7 +114,8 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
     assert headers["X-Both"] == "inner"
     assert headers["X-Outer"] == "2"
     assert headers["Content-Length"] == "6"
-    assert not {"X-Function-Key", "Transfer-Encoding"} & set(headers)
+    assert headers["X-Name"].encode("latin-1").decode() == "Zoë"
+    assert not {"X-Function-Key", "Transfer-Encoding", "X-Forwarded-For"} & set(headers)
     assert ("X-Inner", "1") in head.headers
     assert answer.header("X-Inner") is None
     assert b"a body" not in answer.body
@@ -159,6 +166,13 @@ def test_what_the_handler_raises_travels_inside(function: Function) -> None:
     assert (answer.status, head.status) == (500, 500)
     assert problem["type"].endswith("handler-error")
     assert "a secret message" in function.open_trace(problem["trace"])
+
+
+def test_headers_that_do_not_fit_are_the_handlers_error(function: Function) -> None:
+    answer, head, body = call(function, "/headers")
+    problem = json.loads(body)
+    assert (answer.status, head.status) == (500, 500)
+    assert "longer than 65536 bytes" in function.open_trace(problem["trace"])
 
 
 def test_before_the_key_has_opened_errors_travel_outside(function: Function) -> None:
@@ -281,6 +295,53 @@ def test_a_streaming_handler_gets_and_gives_pieces_while_more_comes(streaming: F
         while b"0\r\n\r\n" not in received[-7:]:
             received += connection.recv(65536)
     assert b"".join(arrived(received, response_key(session))) == b"FIRSTSECOND"
+
+
+GROWTH = {
+    "handler.py": """\
+import resource
+
+def handle(event, context):
+    return answer(event.stream)
+
+def answer(stream):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for piece in stream:
+        yield piece
+    yield str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before).rjust(20)
+"""
+}
+
+
+def test_a_large_body_each_way_takes_constant_memory() -> None:
+    size, most = 200 * 2**20, 16 * 2**20
+    session = os.urandom(32)
+    piece = bytes(2**20)
+    stream = seal_pieces(request_key(session), Head(()), (piece for _ in range(size // 2**20)))
+    with serve(GROWTH, transport=[TRANSPORT], seal_max_body="1GiB") as function:
+        token = function.token(method="POST", session=session)
+        head = function.head("/", "POST", None, [("Transfer-Encoding", "chunked")], token)
+
+        def write(connection: socket.socket) -> None:
+            connection.sendall(head)
+            for frame in stream:
+                send(connection, frame)
+            connection.sendall(b"0\r\n\r\n")
+
+        opener, received, last = Opener(response_key(session)), 0, b""
+        with function.connect() as connection:
+            writer = threading.Thread(target=write, args=[connection])
+            writer.start()
+            response = HTTPResponse(connection)
+            response.begin()
+            while data := response.read1(2**16):
+                for opened in opener.feed(data):
+                    received, last = received + len(opened), (last + opened)[-20:]
+            writer.join()
+            response.close()
+    opener.finish()
+    assert received == size + 20
+    assert int(last) * 1024 < most
 
 
 def send(connection: socket.socket, piece: bytes) -> None:

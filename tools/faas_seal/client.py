@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import os
-import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
-from faas_sealed.formats.errors import SealError
-from faas_sealed.formats.keys import FUNCTION_KEY, key_id
+from faas_sealed.formats.file import verify
+from faas_sealed.formats.header import Header
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, IDENTITY_SEED, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
 from requests.auth import AuthBase
 
-from faas_seal.errors import KeyWouldLeak, Unreachable, UsageError
-from faas_seal.keystore import read_key_file
+from faas_seal.addresses import host, in_clear, is_loopback, is_queue, origin
+from faas_seal.discovery import Discovery, Seen, check_key, key_for
+from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
+from faas_seal.keystore import Keystore, read_key_file
+from faas_seal.project import sealed_header
+from faas_seal.stackfile import find
+from faas_seal.token_call import TokenCall
+from faas_seal.tokens import HEADER
 
-HEADER = "X-Function-Key"
-PROBLEM = "application/problem+json"
 CONNECT_TIMEOUT = 10  # seconds; how long the function then takes is its own affair
-
-_PORTS = {"http": 80, "https": 443}
-_ASYNC = re.compile(r"/async-function(/|$)")
-_ERROR_TYPE = "urn:faas-seal:error:"
-_REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class KeyInClear(UserWarning):
@@ -36,19 +34,49 @@ class KeyInClear(UserWarning):
 
 
 class FunctionKey(AuthBase):
-    """The key of one function, and how `requests` sends it.
+    """The key of one function, and how `requests` presents it.
 
-    >>> key = FunctionKey.from_file(".faas-seal/greet.key")
+    >>> key = FunctionKey.of_project("greet")
     >>> requests.post("https://gateway.example/function/greet", data=b"...", auth=key)
 
-    A redirect to another origin does not take the key along. An asynchronous call
-    raises KeyWouldLeak: the queue stores every header. Plain http to another machine
-    warns KeyInClear.
+    Where the function's transport key is known, each request gets a key token of its own:
+    of no use for another request, and after five minutes (24 hours for /async-function/)
+    for none. Its redirects are not followed.
+
+    A raw key goes where nothing but the key is known, or the function has no transport
+    key. A redirect to another origin does not take it along. An asynchronous call raises
+    KeyWouldLeak: the queue stores every header. Plain http to another machine warns
+    KeyInClear.
     """
 
-    def __init__(self, text: str) -> None:
-        """Take the text form `fsk1_…`, or raise MalformedKey."""
+    def __init__(
+        self,
+        text: str,
+        *,
+        function: Header | None = None,
+        address: str = "",
+        sealed_body: bool = False,
+        lifetime: int | None = None,
+    ) -> None:
+        """Take the text form `fsk1_…`, or raise MalformedKey.
+
+        `function` is what `verify` returns for the function's sealed file. `address` is
+        the function's own where it is no `…/function/NAME`. With `sealed_body`, bodies
+        travel sealed both ways, and what `requests` returns is what was inside; an
+        answer that is not sealed raises UnexpectedAnswer. `lifetime` is that of a token,
+        in seconds.
+        """
         self.secret = FUNCTION_KEY.decode(text)
+        self.function = function
+        self.address = address
+        self.sealed_body = sealed_body
+        self.lifetime = lifetime
+        self._look: Callable[[], tuple[Header, bytes]] | None = None
+        if sealed_body and self.raw:
+            raise UsageError(
+                "bodies are sealed to a function's transport key, and none is known",
+                hint="FunctionKey.of_project, from_file with sealed_file, or discover",
+            )
 
     @classmethod
     def generate(cls) -> FunctionKey:
@@ -56,9 +84,96 @@ class FunctionKey(AuthBase):
         return cls(FUNCTION_KEY.encode(os.urandom(KEY_BYTES)))
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> FunctionKey:
-        """Read a key file, which other users must not be able to read."""
-        return cls(FUNCTION_KEY.encode(read_key_file(Path(path), FUNCTION_KEY)))
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        sealed_file: str | os.PathLike[str] | None = None,
+        author: str = "",
+        **options: Any,
+    ) -> FunctionKey:
+        """Read a key file, which other users must not be able to read.
+
+        With `sealed_file`, signed by `author` (`fsap1_…`), its function is known too.
+        `options` are those of FunctionKey. Raises KeyRefused or FileRefused.
+        """
+        text = FUNCTION_KEY.encode(read_key_file(Path(path), FUNCTION_KEY))
+        if sealed_file is not None:
+            data = Path(sealed_file).read_bytes()
+            options["function"] = verify(data, AUTHOR_PUBLIC.decode(author)).header
+        return cls(text, **options)
+
+    @classmethod
+    def of_project(
+        cls, name: str, folder: str | os.PathLike[str] = ".", **options: Any
+    ) -> FunctionKey:
+        """Return the key and the function `name` of the project in a folder.
+
+        The key is that in `.faas-seal/`; what `sealed/` has must be signed by the stack
+        file's `seal_author`, or else by this user. `options` are those of FunctionKey.
+        Raises KeyRefused or FileRefused.
+        """
+        text = FUNCTION_KEY.encode(Keystore(Path(folder)).function_key(name))
+        return cls(text, function=sealed_header(find(None, Path(folder)), name), **options)
+
+    @classmethod
+    def discover(
+        cls,
+        url: str,
+        *,
+        author: str,
+        key: FunctionKey | None = None,
+        identity: str | os.PathLike[str] | None = None,
+        function: str = "",
+        seen: str | os.PathLike[str] | None = None,
+        session: requests.Session | None = None,
+        **options: Any,
+    ) -> FunctionKey:
+        """Ask the function at `url` what its author has signed, and return a key for it.
+
+        `author` is their public key `fsap1_…`. The key is `key`, or the one that the file
+        is sealed with to an `identity`, a key file `fsi1_…` of yours, which never leaves
+        this machine. `function` is the name, where the address does not say it.
+
+        If the function then refuses the key, it is asked once more, and called once more
+        if it has changed. A file older than one seen before is refused: by this object, or
+        by all that share the file `seen`. `session` asks, where TLS or proxies need one.
+        `options` are those of FunctionKey. Raises KeyRefused, FileRefused, Unreachable or
+        UnexpectedAnswer.
+        """
+        if (key is None) == (identity is None):
+            raise UsageError("discovery takes either a key or an identity")
+        seed = read_key_file(Path(identity), IDENTITY_SEED) if identity is not None else b""
+
+        def choose(header: Header) -> bytes:
+            if key is not None:
+                return check_key(header, key.secret)
+            return key_for(header, PrivateKey(seed))
+
+        where = Discovery.of(
+            url,
+            AUTHOR_PUBLIC.decode(author),
+            function=function,
+            seen=Seen(Path(seen) if seen else None),
+            session=session,
+        )
+        return cls.found(where, choose, **options)
+
+    @classmethod
+    def found(
+        cls, where: Discovery, choose: Callable[[Header], bytes], **options: Any
+    ) -> FunctionKey:
+        """Ask a function what it is, and return a key for it: the one that `choose` returns."""
+
+        def look() -> tuple[Header, bytes]:
+            header = where.look()
+            return header, choose(header)
+
+        header, secret = look()
+        options = {"address": where.address, **options, "function": header}
+        found = cls(FUNCTION_KEY.encode(secret), **options)
+        found._look = look
+        return found
 
     @property
     def text(self) -> str:
@@ -70,50 +185,54 @@ class FunctionKey(AuthBase):
         """The key's id, 16 hexadecimal digits: no secret."""
         return key_id(self.secret)
 
+    @property
+    def raw(self) -> bool:
+        """Whether the key itself is sent, because no transport key is known."""
+        return self.function is None or self.function.transport is None
+
     def __repr__(self) -> str:
         return f"<FunctionKey {self.id}>"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.function is None or (self.raw and self._look is None):
+            self.present_raw(request)
+            request.register_hook("response", _stay)  # type: ignore[no-untyped-call]
+        else:
+            TokenCall(self, request).begin(request, self.function)
+        return request
+
+    def present_raw(self, request: requests.PreparedRequest) -> None:
+        """Put the key itself into a request, or raise KeyWouldLeak."""
         url = request.url or ""
-        if _is_async(url):
+        if is_queue(url):
             raise KeyWouldLeak(
                 "an asynchronous call would leave the key in the queue, which stores every header",
                 hint="call /function/ instead of /async-function/",
             )
         if in_clear(url):
-            warnings.warn(f"the key travels unencrypted to {_host(url)}", KeyInClear, stacklevel=2)
+            warnings.warn(f"the key travels unencrypted to {host(url)}", KeyInClear, stacklevel=3)
         request.headers[HEADER] = self.text
-        request.register_hook("response", _stay)  # type: ignore[no-untyped-call]
-        return request
 
+    def look_again(self) -> Header | None:
+        """Return what the function says of itself now, or None if that is nothing new.
 
-def check_address(url: str) -> None:
-    """Raise UsageError unless `url` is the address of an HTTP server."""
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        fine = False
-    if not fine:
-        raise UsageError(
-            f"{url!r} is not an address", hint="https://gateway.example/function/greet is one"
-        )
-
-
-def in_clear(url: str) -> bool:
-    """Tell whether a request to `url` crosses a network unencrypted."""
-    return urlsplit(url).scheme != "https" and not is_loopback(url)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether `url` is on this machine."""
-    host = _host(url)
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        Raises KeyWouldLeak where that would have the raw key take a token's place.
+        """
+        if self._look is None or self.function is None:
+            return None
+        try:
+            function, secret = self._look()
+        except (Unreachable, UnexpectedAnswer):
+            return None
+        if self.function.transport is not None and function.transport is None:
+            raise KeyWouldLeak(
+                "the function no longer has a transport key, and where tokens were taken "
+                "the raw key is not sent",
+                hint="if that is meant, discover it anew",
+            )
+        changed = (function.transport, secret) != (self.function.transport, self.secret)
+        self.function, self.secret = function, secret
+        return function if changed else None
 
 
 def call(
@@ -121,7 +240,7 @@ def call(
     url: str,
     key: FunctionKey,
     *,
-    body: bytes = b"",
+    body: bytes | Iterable[bytes] = b"",
     headers: dict[str, str] | None = None,
     query: list[tuple[str, str]] | None = None,
 ) -> requests.Response:
@@ -144,6 +263,8 @@ def call(
                 stream=True,
                 timeout=(CONNECT_TIMEOUT, None),
             )
+        except requests.exceptions.ChunkedEncodingError:
+            raise UnexpectedAnswer("the answer ended early") from None
         except (requests.ConnectionError, requests.Timeout):
             raise Unreachable(
                 f"nobody answers at {url}",
@@ -153,56 +274,9 @@ def call(
             raise UsageError(f"the request cannot be made: {error}") from None
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What a problem document of the runtime says (RFC 9457), as far as it is known here."""
-
-    error: type[SealError]
-    reference: str
-    trace: str
-
-
-def problem_in(response: requests.Response) -> Problem | None:
-    """Return the runtime's error in an answer, or None for any other answer."""
-    if response.headers.get("Content-Type", "").partition(";")[0].strip() != PROBLEM:
-        return None
-    try:
-        document: Any = json.loads(response.content)
-        reason = document["type"].removeprefix(_ERROR_TYPE)
-        error = _errors(SealError)[reason]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    reference, trace = document.get("reference"), document.get("trace")
-    return Problem(
-        error,
-        reference if isinstance(reference, str) and _REFERENCE.fullmatch(reference) else "",
-        trace if isinstance(trace, str) else "",
-    )
-
-
-def _errors(base: type[SealError]) -> dict[str, type[SealError]]:
-    found = {base.reason: base} if "reason" in vars(base) else {}
-    for child in base.__subclasses__():
-        found.update(_errors(child))
-    return found
-
-
 def _stay(response: requests.Response, **_: Any) -> None:
     """Drop the key where a redirect leads elsewhere: requests would take it along."""
     if response.is_redirect:
         target = urljoin(response.url, response.headers["Location"])
-        if _origin(target) != _origin(response.url) or _is_async(target):
+        if origin(target) != origin(response.url) or is_queue(target):
             response.request.headers.pop(HEADER, None)
-
-
-def _is_async(url: str) -> bool:
-    return bool(_ASYNC.match(urlsplit(url).path))
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, _host(url), parts.port or _PORTS.get(parts.scheme)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""

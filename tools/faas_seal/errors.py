@@ -45,6 +45,10 @@ class KeyWouldLeak(KeyRefused):
     """A request that would show a raw function key to someone who must not see it."""
 
 
+class GatewayRefused(SealError):
+    """What the gateway was asked to do, and has not done."""
+
+
 class UnexpectedAnswer(RequestFailed):
     """An answer of the handler or the gateway that is not a success."""
 

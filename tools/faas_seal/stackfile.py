@@ -185,14 +185,14 @@ class StackFile:
         return plain
 
 
-def find(option: str | None) -> Path:
-    """Return the stack file that `--yaml` names, or the one that faas-cli would take."""
+def find(option: str | None, folder: Path = Path()) -> Path:
+    """Return the stack file that `--yaml` names, or the one that faas-cli would take there."""
     if option is not None:
         return Path(option)
     for name in DEFAULT_NAMES:
-        if Path(name).exists():
-            return Path(name)
-    return Path(DEFAULT_NAMES[0])
+        if (folder / name).exists():
+            return folder / name
+    return folder / DEFAULT_NAMES[0]
 
 
 def sealed_folder(project: Path, name: str) -> Path:

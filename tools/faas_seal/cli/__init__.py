@@ -19,6 +19,7 @@ VERBS = (
     "test",
     "seal",
     "up",
+    "push",
     "rotate",
     "sign",
     "deny",

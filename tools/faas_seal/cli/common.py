@@ -14,8 +14,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
-from faas_sealed.formats.errors import FileRefused
-from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
@@ -24,6 +22,7 @@ from faas_seal import keystore
 from faas_seal.errors import UsageError
 from faas_seal.forgotten import forgotten
 from faas_seal.keystore import KeySource, Keystore, parse_key
+from faas_seal.local.durations import parse_duration
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -110,21 +109,6 @@ def sealed_files(stack: str | None, others: Iterable[str]) -> list[Path]:
     return [*project(stack).glob(f"{SEALED_FOLDER}/*/{SEALED_FILE}"), *map(Path, others)]
 
 
-def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
-    """Read and verify a sealed file of `author`, or of whom it names; or raise FileRefused."""
-    name = path.resolve().parent.name
-    seal_anew = f"faas-seal seal {name}" if FUNCTION_NAME.fullmatch(name) else "faas-seal seal"
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FileRefused(f"there is no sealed file {path}", hint=seal_anew) from None
-    try:
-        return verify(data, author or claimed_author(data))
-    except FileRefused as error:
-        error.hint = f"fetch the file again, or, if it is yours, seal it anew: {seal_anew}"
-        raise
-
-
 def warn_if_forgotten(target: str, stack: str | None) -> None:
     """Warn if `target` is a function whose source has changed since it was sealed."""
     path = find(stack)
@@ -165,6 +149,22 @@ def check_function(name: str, stack: str | None) -> None:
     path = find(stack)
     if path.exists():
         StackFile.load(path).function(name)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return name and value of `--query NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("--query has the form NAME=VALUE")
+    return name, value
+
+
+def duration(text: str, example: str) -> float:
+    """Return the seconds in a duration such as 5m or 24h, or raise UsageError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint=example) from None
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:

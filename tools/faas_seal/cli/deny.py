@@ -11,7 +11,6 @@ from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.cli.common import (
     function_names,
-    read_sealed,
     say,
     sealed_path,
     stack_option,
@@ -21,6 +20,7 @@ from faas_seal.cli.seal_once import OLD_COPIES
 from faas_seal.errors import UsageError
 from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import Keystore
+from faas_seal.project import read_sealed
 from faas_seal.secretfiles import SecretFiles, creation, denied_secret
 from faas_seal.stackfile import StackFile, find
 from faas_seal.terms import Terms
@@ -41,7 +41,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
       faas-seal deny greet Ada
       faas-seal deny greet --allow Ada
 
-    Key ids are in the audit and in faas-seal inspect; recipients of seal --to go by their
+    The audit and inspect tell key ids; recipients of seal --to go by their
     name, too. The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the
     transport key. Once the function is deployed with it, an update of the secret is all
     that it takes. With neither, this lists the ids that are denied.

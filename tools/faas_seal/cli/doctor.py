@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from faas_seal.addresses import check_address
 from faas_seal.check import Check
 from faas_seal.cli.common import (
     check_function,
@@ -13,7 +14,6 @@ from faas_seal.cli.common import (
     say_json,
     stack_option,
 )
-from faas_seal.client import check_address
 from faas_seal.doctor import examine
 from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
 

@@ -1,28 +1,93 @@
 from __future__ import annotations
 
-import click
-from faas_sealed.formats.keys import FUNCTION_KEY
+import hashlib
+from pathlib import Path
+from urllib.parse import urlencode
 
-from faas_seal.cli.common import function_key, function_names, key_options, stack_option
-from faas_seal.keystore import KeySource
+import click
+
+from faas_seal.addresses import Destination, destination
+from faas_seal.cli.caller import Caller, caller_options
+from faas_seal.cli.common import duration, function_names, pair
+from faas_seal.errors import UsageError
+from faas_seal.stackfile import check_name
+from faas_seal.tokens import HEADER, bind_request, make_token
 
 
 @click.command()
-@click.argument("name", shell_complete=function_names)
-@stack_option
-@key_options("key", "function key")
-def header(name: str, stack_option: str | None, key: KeySource) -> None:
-    """Print the header that carries the function key.
+@click.argument("target", metavar="NAME|URL", shell_complete=function_names)
+@click.option("-m", "--method", metavar="TEXT", help="[GET, or POST where there is a body]")
+@click.option("--path", default="", help="What follows the function's address, and ?QUERY.")
+@click.option("--query", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--data-file",
+    metavar="FILE",
+    type=click.Path(),
+    help="The request's body. [none]",
+)
+@click.option("--any-request", is_flag=True, help="For any request: see above.")
+@click.option("--lifetime", metavar="DURATION", default="5m", show_default=True)
+@caller_options
+def header(
+    target: str,
+    method: str | None,
+    path: str,
+    query: tuple[str, ...],
+    data_file: str | None,
+    any_request: bool,
+    lifetime: str,
+    caller: Caller,
+) -> None:
+    """Print the header that opens a function for one request of another HTTP client.
 
     \b
       faas-seal header greet | curl -H @- http://127.0.0.1:8080/function/greet
+      faas-seal header greet --path '/x?name=Ada' --data-file request.json
 
-    For other HTTP clients. curl reads it from standard input, or from what bash makes:
+    curl reads it from standard input, or from what bash makes:
 
     \b
-      curl -H @<(faas-seal header greet) http://127.0.0.1:8080/function/greet
+      curl -H @<(faas-seal header greet --query name=Ada) \\
+        'http://127.0.0.1:8080/function/greet?name=Ada'
 
-    In -H "$(faas-seal header greet)" the key would stand on curl's command line, where
-    other users of the machine can see it.
+    A function with a transport key gets a key token, bound to method, path, query and
+    body as they are sent. With --any-request it is bound to none: whoever sees it can
+    use it for an input of their own until it expires. In an asynchronous call it must
+    live as long as the queue may hold it: --method POST --lifetime 24h.
+
+    A function without one, or --raw, gets the key itself. With curl -H "$(…)" either
+    would stand on a command line, where other users of the machine can see it.
     """
-    click.echo(f"X-Function-Key: {FUNCTION_KEY.encode(function_key(key, name, stack_option))}")
+    at_address = "://" in target
+    held = caller.key_at(target) if at_address else caller.key_of(check_name(target))
+    bound = bool(method or path or query or data_file)
+    if any_request and bound:
+        raise UsageError("--any-request is for no request in particular")
+    if held.raw or held.function is None:
+        if any_request:
+            raise UsageError("the key itself is good for any request already")
+        click.echo(f"{HEADER}: {held.text}")
+        return
+    bind = None
+    if not any_request:
+        url = target if at_address else f"http://gateway/function/{target}"
+        body = Path(data_file).read_bytes() if data_file else b""
+        to = _destination(url, held.function.function, held.address, path, query)
+        method = (method or ("POST" if data_file else "GET")).upper()
+        bind = bind_request(method, to, hashlib.sha256(body).digest())
+    seconds = int(duration(lifetime, "--lifetime 5m"))
+    token = make_token(held.function, held.secret, bind=bind, lifetime=seconds)
+    click.echo(f"{HEADER}: {token}")
+
+
+def _destination(
+    url: str, function: str, address: str, path: str, query: tuple[str, ...]
+) -> Destination:
+    """Return where a request goes, by its address and the options."""
+    path, _, given = path.partition("?")
+    at = destination(url, function, address)
+    found = [part for part in (at.query, given, urlencode([pair(item) for item in query])) if part]
+    if len(found) > 1:
+        raise UsageError("give the query once: in the address, with --path or with --query")
+    below = f"{at.path.rstrip('/')}/{path.lstrip('/')}" if path else at.path
+    return Destination(below, "".join(found), at.queued)

@@ -15,7 +15,6 @@ from faas_seal.cli.common import (
     json_option,
     names_or_files,
     project,
-    read_sealed,
     say_json,
     sealed_path,
     stack_option,
@@ -23,6 +22,7 @@ from faas_seal.cli.common import (
     warn_if_forgotten,
 )
 from faas_seal.keystore import Keystore
+from faas_seal.project import read_sealed
 from faas_seal.terms import Terms
 
 

@@ -3,31 +3,33 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from itertools import chain
 from threading import Timer
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import requests
 from faas_sealed.formats.errors import MalformedTrace
-from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.cli.common import (
-    function_key,
-    function_names,
-    key_options,
-    sealed_files,
-    stack_option,
-    warn,
-)
-from faas_seal.client import FunctionKey, KeyInClear, call, check_address, in_clear, problem_in
-from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, UsageError
+from faas_seal.addresses import check_address, function_in, in_clear
+from faas_seal.cli.caller import Caller, caller_options
+from faas_seal.cli.common import function_names, pair, sealed_files, warn
+from faas_seal.client import KeyInClear, call
+from faas_seal.errors import UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource
+from faas_seal.problems import Problem, problem_in
+from faas_seal.sealed_answers import Unvouched
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
-from faas_seal.traces import TRACE, Traces
+from faas_seal.traces import TRACE, Traces, printable
 
-_FUNCTION_URL = re.compile(r".*/function/([^/.]+)")
 _HINTS = {
     "unknown-key": "faas-seal inspect {name} shows which keys open it; is that the file deployed?",
+    "malformed-key": "is what is sealed here deployed there? faas-seal up {name}",
+    "token-mismatch": "something on the way changes the request: call the gateway directly",
+    "expired-token": "is the clock of this machine right?",
+    "raw-key-refused": "faas-seal seal {name}, or --author, and no --raw: it takes tokens only",
     "function-expired": "faas-seal seal {name}, and deploy it",
     "busy": "try again, or raise seal_workers",
     "not-ready": "try again in a moment",
@@ -45,19 +47,22 @@ _NOT_FOUND = "unless the handler says so, it is not deployed there: faas-seal up
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")
 @click.option("--content-type", default="text/plain", show_default=True)
 @click.option("--query", multiple=True, metavar="NAME=VALUE")
-@click.option("--path", default="", help="What follows /function/NAME in the address.")
+@click.option("--path", default="", help="What follows the function's address.")
 @click.option(
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
-@click.option("-a", "--async", "asynchronous", is_flag=True, help="Refused with a raw key.")
+@click.option(
+    "-a", "--async", "asynchronous", is_flag=True, help="Put it in the queue; not with a raw key."
+)
+@click.option("--callback", metavar="URL", help="Where the answer of --async is sent.")
+@click.option("--sealed", is_flag=True, help="Seal the body, and open the answer.")
 @click.option(
     "--sealed-file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
     help="The sealed file that a trace may come from, besides those in sealed/.",
 )
-@stack_option
-@key_options("key", "function key")
+@caller_options
 def invoke(
     target: str,
     data: str | None,
@@ -68,40 +73,65 @@ def invoke(
     path: str,
     gateway: str | None,
     asynchronous: bool,
+    callback: str | None,
+    sealed: bool,
     sealed_file: str | None,
-    stack_option: str | None,
-    key: KeySource,
+    caller: Caller,
 ) -> None:
     """Call a function with its key, and print the answer's body.
 
     \b
       faas-seal invoke greet -d 'hello'
       faas-seal invoke greet --query name=Ada < request.json
+      faas-seal invoke greet --sealed < request.json > answer.json
+      faas-seal invoke greet --async --callback https://me.example/done -d 'hello'
+
+    A function with a transport key gets a key token: of no use to anyone for another
+    request, and after five minutes (24 hours with --async) for none. --raw sends the key
+    itself, readable to every proxy on the way.
+
+    Someone else's function needs no file: with its author's public key it is asked what
+    they have signed, and your key or identity opens it. Identities never travel.
+
+    \b
+      faas-seal invoke https://gateway.example/function/greet --author fsap1_…
       faas-seal invoke https://gateway.example/function/greet --key-env GREET_KEY
+
+    With --sealed, headers and body travel sealed both ways, in pieces as they come. An
+    answer that is cut short, or that the function has not sealed, ends with status 5.
 
     If the handler fails, its sealed trace is opened with the key and the sealed file in
     sealed/, and printed to standard error. Redirects are not followed.
     """
-    if asynchronous:
-        raise KeyWouldLeak(
-            "an asynchronous call would leave the key in the queue, which stores every header",
-            hint="call it without --async",
-        )
-    name, url = _address(target, path, gateway, stack_option)
+    if callback and not asynchronous:
+        raise UsageError("--callback is for --async")
+    called = _address(target, gateway, caller.stack)
+    below = f"/{path.lstrip('/')}" if path else ""
+    url = (_queued(called) if asynchronous else called.rstrip("/")) + below
     check_address(url)
-    held = _key(key, name, stack_option)
-    if in_clear(url):
+    if "://" in target:
+        held, name = caller.key_at(called, sealed_body=sealed), caller.name_at(called)
+    else:
+        held, name = caller.key_of(target, sealed_body=sealed), target
+    if held.raw and in_clear(url):
         warn(f"the key travels unencrypted to {urlsplit(url).hostname}: use https")
+    fields = {"Content-Type": content_type, **dict(map(_header, headers))}
+    if callback:
+        fields["X-Callback-Url"] = callback
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", KeyInClear)
-        response = call(
-            method,
-            url,
-            held,
-            body=_body(data, key),
-            headers={"Content-Type": content_type, **dict(map(_header, headers))},
-            query=[_pair(item) for item in query],
-        )
+        try:
+            response = call(
+                method,
+                url,
+                held,
+                body=_body(data, caller.key, as_it_comes=sealed),
+                headers=fields,
+                query=[pair(item) for item in query],
+            )
+        except Unvouched as error:
+            error.hint = _hint(error.problem, name)
+            raise
     with response:
         try:
             problem = problem_in(response)
@@ -111,55 +141,60 @@ def invoke(
             raise UnexpectedAnswer("the answer ended early") from None
     if problem is not None:
         if problem.trace:
-            files = sealed_files(stack_option, (sealed_file,) if sealed_file else ())
+            files = sealed_files(caller.stack, (sealed_file,) if sealed_file else ())
             _show(problem.trace, Traces(files, [held.secret]))
         reference = f" (reference {problem.reference})" if problem.reference else ""
-        hint = _HINTS.get(problem.error.reason, "").format(name=name)
-        raise problem.error(f"{problem.error.title}{reference}", hint=hint)
-    if response.is_redirect:
+        raise problem.error(f"{problem.error.title}{reference}", hint=_hint(problem, name))
+    if 300 <= response.status_code < 400:
         raise UnexpectedAnswer(f"the answer is a redirect ({response.status_code}), not followed")
     if not response.ok:
         hint = _NOT_FOUND if response.status_code == 404 else ""
         raise UnexpectedAnswer(f"the answer's status is {response.status_code}", hint=hint)
+    if asynchronous:
+        call_id = printable(response.headers.get("X-Call-Id", "unknown"))
+        warn(f"the call is in the queue; its id is {call_id}", "note")
 
 
-def _address(
-    target: str, path: str, gateway: str | None, stack_option: str | None
-) -> tuple[str, str]:
-    """Return the function's name, empty where it cannot be told, and its address."""
-    below = f"/{path.lstrip('/')}" if path else ""
+def _address(target: str, gateway: str | None, stack: str | None) -> str:
+    """Return the address of a function, for synchronous calls where it is a name."""
     if "://" in target:
         if gateway:
             raise UsageError("give either an address or --gateway")
-        found = _FUNCTION_URL.match(urlsplit(target).path)
-        return (found[1] if found else ""), target.rstrip("/") + below
-    path_of_stack = find(stack_option)
-    named = "" if gateway or not path_of_stack.exists() else StackFile.load(path_of_stack).gateway
-    return check_name(target), f"{gateway_address(gateway, named)}/function/{target}{below}"
+        return target
+    path = find(stack)
+    named = "" if gateway or not path.exists() else StackFile.load(path).gateway
+    return f"{gateway_address(gateway, named)}/function/{check_name(target)}"
 
 
-def _key(key: KeySource, name: str, stack_option: str | None) -> FunctionKey:
-    if not name and not key:
-        raise UsageError(
-            "this address names no function, so that its key is unknown",
-            hint="give the key with --key-file, --key-env or --key-command",
-        )
-    return FunctionKey(FUNCTION_KEY.encode(function_key(key, name, stack_option)))
+def _queued(url: str) -> str:
+    """Return where an asynchronous call to the function at `url` goes."""
+    if not function_in(url):
+        raise UsageError("--async is for a gateway's addresses, …/function/NAME")
+    return re.sub(r"/(async-)?function/", "/async-function/", url, count=1).rstrip("/")
 
 
-def _body(data: str | None, key: KeySource) -> bytes:
+def _hint(problem: Problem | None, name: str) -> str:
+    return _HINTS.get(problem.error.reason, "").format(name=name or "NAME") if problem else ""
+
+
+def _body(data: str | None, key: KeySource, *, as_it_comes: bool) -> bytes | Iterator[bytes]:
+    """Return the body, read from standard input unless it is given; or its pieces."""
     if data is not None:
         return data.encode()
     if key.file == "-" or sys.stdin.isatty():
         return b""
+    stdin: Any = sys.stdin.buffer
     note = Timer(1, warn, ("reading the body from standard input; -d '' sends none", "note"))
     note.daemon = True
     note.start()
     try:
-        begin = sys.stdin.buffer.read(1)
+        begin = stdin.read(1)
     finally:
         note.cancel()
-    return begin + sys.stdin.buffer.read()
+    if as_it_comes and begin:
+        return chain([begin], iter(lambda: stdin.read1(2**16), b""))
+    whole: bytes = begin + stdin.read()
+    return whole
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -167,13 +202,6 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError("a header has the form 'NAME: VALUE'")
     return name.strip(), value.strip()
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError("--query has the form NAME=VALUE")
-    return name, value
 
 
 def _print(response: requests.Response) -> None:

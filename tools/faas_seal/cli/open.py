@@ -14,13 +14,13 @@ from faas_seal.cli.common import (
     key_options,
     names_or_files,
     read_author,
-    read_sealed,
     say,
     sealed_path,
     stack_option,
 )
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource
+from faas_seal.project import read_sealed
 from faas_seal.traces import ANY_TIME
 
 

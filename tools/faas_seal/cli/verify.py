@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import click
-from faas_sealed.formats.errors import MissingKey
-from faas_sealed.formats.header import FUNCTION_NAME
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
+from faas_sealed.formats.keys import AUTHOR_PUBLIC
 
 from faas_seal.cli.common import (
     author_option,
@@ -11,16 +9,14 @@ from faas_seal.cli.common import (
     json_option,
     names_or_files,
     read_author,
-    read_sealed,
     say,
     say_json,
     sealed_path,
     stack_option,
     warn_if_forgotten,
 )
-from faas_seal.errors import UsageError
-from faas_seal.keystore import author_seed
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project import expected_author, read_sealed
+from faas_seal.stackfile import find
 
 
 @click.command()
@@ -39,7 +35,7 @@ def verify(target: str, author: str | None, stack_option: str | None, as_json: b
     your own key for a file. Ends with status 4 if the file does not verify.
     """
     path = sealed_path(target, stack_option)
-    expected = read_author(author) if author else _expected(target, stack_option)
+    expected = read_author(author) if author else expected_author(find(stack_option), target)
     header = read_sealed(path, expected).header
     warn_if_forgotten(target, stack_option)
     if as_json:
@@ -54,17 +50,3 @@ def verify(target: str, author: str | None, stack_option: str | None, as_json: b
         )
     else:
         say(f"{path}: {header.function}, whole and signed by {describe_author(header.author)}")
-
-
-def _expected(target: str, stack_option: str | None) -> bytes:
-    stack_path = find(stack_option)
-    if FUNCTION_NAME.fullmatch(target) and stack_path.exists():
-        named = StackFile.load(stack_path).function(target).environment.get("seal_author")
-        if named:
-            return AUTHOR_PUBLIC.decode(named)
-    try:
-        return author_public(author_seed())
-    except MissingKey:
-        raise UsageError(
-            "whose signature shall it be?", hint="name the author with --author"
-        ) from None

@@ -66,8 +66,9 @@ class Exchange:
         self._slow = False
         self._request: Request | None = None
         self._call_id = ""
-        # For the audit: what the request presents, and what became of it.
-        self._presented: Presented | None = None
+        # For the audit: who asks, by which form of key, and what became of it.
+        self._key_id: str | None = None
+        self._key_form: str | None = None
         self._outcome = ""
         # Once a key has opened, whatever is answered is sealed for its session.
         self._session: bytes | None = None
@@ -83,7 +84,6 @@ class Exchange:
             # Under the deadline still: the handler's destructors run here.
             self._handler.finish()
             self._log.end_call()
-            self._presented = self._session = None
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _answer(self) -> Response:
@@ -103,8 +103,8 @@ class Exchange:
 
     def _call(self, request: Request) -> Response:
         function, now = self._handler.function, time.time()
-        self._presented = presented = function.keys.take(request, now)
-        content_key = self._handler.content_key(presented.key, now)
+        presented = function.keys.take(request, now)
+        content_key = self._open(presented, now)
         self._session = presented.session
         self._outcome = "ok"
         self.has_opened = True
@@ -142,6 +142,13 @@ class Exchange:
             raise body.failure
         return response
 
+    def _open(self, presented: Presented, now: float) -> bytes:
+        """Return the content key that the presented key opens at the time `now`."""
+        key = presented.take_key()
+        if self._settings.audit:
+            self._key_form, self._key_id = presented.form, key_id(key)
+        return self._handler.content_key(key, now)
+
     def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
         """Return the body, all of it here unless the handler `streams` it, once the token fits."""
         if presented.session is None:
@@ -160,7 +167,13 @@ class Exchange:
         return body
 
     def _sealed(self, response: Response) -> Response:
-        return response if self._session is None else seal_response(response, self._session)
+        """Return the answer as it travels: a stream, once a key with a session has opened."""
+        if self._session is None:
+            return response
+        try:
+            return seal_response(response, self._session)
+        except ValueError as error:
+            return seal_response(self._failed(error), self._session)
 
     def _failed(self, error: BaseException) -> Response:
         self._outcome = HandlerError.reason
@@ -195,13 +208,12 @@ class Exchange:
             self._audit(response.status)
 
     def _audit(self, status: int) -> None:
-        presented = self._presented
         self._log.audit(
             audit.entry(
                 self._handler.sealed.header,
                 call_id=self._call_id,
-                key_id=key_id(presented.key) if presented else None,
-                key_form=presented.form if presented else None,
+                key_id=self._key_id,
+                key_form=self._key_form,
                 outcome=self._outcome,
                 status=status,
                 seconds=time.monotonic() - self._started,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -15,42 +16,40 @@ from faas_sealed.runtime.request import Request
 MAX_KEY_HEADER = 4096
 
 
-@dataclass(frozen=True)
+@dataclass
 class Presented:
-    """A function key (32 bytes), and the token that it came in, if it did."""
+    """What a request presents: a function key in one of its forms, and what a token says of it.
+
+    `bind` and `session` are the token's (32 bytes each), or None.
+    """
 
     key: bytes = field(repr=False)
-    token: KeyToken | None = None
+    form: str = "raw"
+    bind: bytes | None = field(default=None, repr=False)
+    session: bytes | None = field(default=None, repr=False)
 
-    @property
-    def session(self) -> bytes | None:
-        return self.token.session if self.token else None
-
-    @property
-    def bind(self) -> bytes | None:
-        return self.token.bind if self.token else None
-
-    @property
-    def form(self) -> str:
-        return "raw" if self.token is None else "sealed"
+    def take_key(self) -> bytes:
+        """Return the function key, which is here no more when the handler looks around."""
+        key, self.key = self.key, b""
+        return key
 
     def check_request(self, request: Request, body: bytes) -> None:
         """Raise TokenMismatch unless this may be presented with that request and body."""
-        if self.token is None:
-            return
         if self.session is not None and request.method == "HEAD":  # its answer has no body
             raise TokenMismatch
-        if self.bind is not None:
-            try:
-                bind = request_binding(
-                    request.method,
-                    request.path.encode("latin-1").decode(),
-                    request.query.encode("latin-1"),
-                    hashlib.sha256(body).digest(),
-                )
-            except ValueError:  # no client would have made a token for it
-                raise TokenMismatch from None
-            self.token.check_request(bind)
+        if self.bind is None:
+            return
+        try:
+            bind = request_binding(
+                request.method,
+                request.path.encode("latin-1").decode(),
+                request.query.encode("latin-1"),
+                hashlib.sha256(body).digest(),
+            )
+        except ValueError:  # no client would have made a token for it
+            raise TokenMismatch from None
+        if not hmac.compare_digest(bind, self.bind):
+            raise TokenMismatch
 
 
 class KeyHeader:
@@ -80,7 +79,7 @@ class KeyHeader:
         if text.startswith(TOKEN_PREFIX):
             token = self._open(text)
             token.check_time(now)
-            return Presented(token.key, token)
+            return Presented(token.key, "sealed", token.bind, token.session)
         key = FUNCTION_KEY.decode(text)
         if "raw" not in self._accept:
             raise RawKeyRefused

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from faas_sealed.formats.errors import BodyTooLarge, MalformedBody
 from faas_sealed.formats.stream import (
@@ -20,16 +22,10 @@ from faas_sealed.runtime.responses import Response
 
 # Their bodies would be dropped on the way.
 _BODILESS = (204, 205, 304)
-# Of the connection, and of who may call: what is inside cannot speak for these.
-_OUTER_ONLY = frozenset(
-    {
-        "CONNECTION",
-        "CONTENT_LENGTH",
-        "EXPECT",
-        "HOST",
-        "TRANSFER_ENCODING",
-        "X_FUNCTION_KEY",
-    }
+# Of the connection, of who may call, and of the way here: the caller cannot speak for these.
+_OUTER_ONLY = re.compile(
+    "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
+    "|FORWARDED|X_FORWARDED_.*|X_REAL_IP|X_CALL_ID|X_START_TIME"
 )
 
 
@@ -56,7 +52,8 @@ class SealedRequest:
         inner: dict[str, str] = {}
         for name, value in head.headers:
             key = name.upper().replace("-", "_")
-            if key not in _OUTER_ONLY:
+            if not _OUTER_ONLY.fullmatch(key):
+                value = value.encode().decode("latin-1")  # as it would have come outside
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
         request.headers.pop("CONTENT_TYPE", None)
         request.headers.pop("CONTENT_ENCODING", None)
@@ -85,13 +82,17 @@ class SealedRequest:
 
 
 def seal_response(response: Response, session: bytes) -> Response:
-    """Return the answer that carries `response` as a stream of the session (32 bytes)."""
+    """Return the answer that carries `response` as a stream of the session (32 bytes).
+
+    Raises ValueError for headers that are too long for the head of a stream.
+    """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
     pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
     stream = seal_pieces(response_key(session), head, pieces)
+    begin = next(stream)  # before anything is sent, as it may raise
     return Response(
         200 if response.status in _BODILESS else response.status,
         [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
-        b"".join(stream) if whole else stream,
+        begin + b"".join(stream) if whole else chain((begin,), stream),
     )

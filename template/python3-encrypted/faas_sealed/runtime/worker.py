@@ -21,6 +21,9 @@ from faas_sealed.runtime.settings import Settings
 from faas_sealed.runtime.system import unread
 from faas_sealed.runtime.table import FREE, READING, Table
 
+# So many times `linger` after the last request with a valid key, others end no later.
+MOST_LINGERS = 10
+
 
 class Worker:
     """Serves connections from its channel until it has nothing more to do."""
@@ -46,7 +49,7 @@ class Worker:
         self._must_yield = False
         self._has_yielded = False
         self._served = 0
-        self._has_opened = False
+        self._last_opened: float | None = None
         self._until = math.inf
 
     def run(self) -> None:
@@ -63,18 +66,27 @@ class Worker:
             self._settings, self._handler, self._log, self, self._socket, self._readable_since
         )
         exchange.run()
-        if exchange.has_opened or not self._has_opened:
-            # Requests without a valid key do not keep alive what this process remembers,
-            # which may be a key for another function.
-            warm = self._settings.isolation == "warm" and exchange.has_opened
-            self._until = time.monotonic() + (
-                self._settings.warm_ttl if warm else self._settings.linger
-            )
-        self._has_opened |= exchange.has_opened
+        self._set_end(exchange.has_opened)
         if exchange.keeps_connection:
             self.mark(FREE, 0)
         else:
             self._hand_back(Verb.CLOSE)
+
+    def _set_end(self, has_opened: bool) -> None:
+        """Set until when this waits for another request."""
+        now, linger = time.monotonic(), self._settings.linger
+        if has_opened:
+            self._last_opened = now
+            self._until = now + (
+                self._settings.warm_ttl if self._settings.isolation == "warm" else linger
+            )
+        elif self._last_opened is None:
+            self._until = now + linger
+        else:
+            # Requests without a valid key keep alive what this process remembers for a
+            # while only. Not for none: a flood of them would cost forks without end.
+            most = self._last_opened + MOST_LINGERS * linger
+            self._until = max(self._until, min(now + linger, most))
 
     # What an exchange tells the acceptor.
 

@@ -1,3 +1,10 @@
+-- The request's body, in hexadecimal digits; with one it is a POST.
+local body = os.getenv("BODY")
+if body ~= "" then
+  wrk.method = "POST"
+  wrk.body = body:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
+end
+
 -- What wrk has measured, in one line: requests, microseconds, p50 and p99 in microseconds, failures.
 done = function(summary, latency, requests)
   local errors = summary.errors

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import click
+
+from faas_seal.cli.common import (
+    duration,
+    function_names,
+    say,
+    sealed_path,
+    stack_option,
+)
+from faas_seal.cli.seal import seal
+from faas_seal.files import Replacement, replace_together
+from faas_seal.gateway import Gateway
+from faas_seal.project import read_sealed
+from faas_seal.pushing import SETTING, secret_of, wait_until_served
+from faas_seal.pushing import push as push_file
+from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
+
+
+@click.command()
+@click.argument("name", shell_complete=function_names)
+@click.option(
+    "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
+)
+@click.option("-n", "--namespace", default="", help="Of the function and its secret.")
+@click.option("--setup", is_flag=True, help="Make the secret, and name it in the stack file.")
+@click.option("--wait", default="2m", show_default=True, help="For the new code to be served.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
+@stack_option
+@click.pass_context
+def push(
+    context: click.Context,
+    name: str,
+    gateway: str | None,
+    namespace: str,
+    setup: bool,
+    wait: str,
+    no_wait: bool,
+    stack_option: str | None,
+) -> None:
+    """Give a function that runs new code, without building or deploying anything.
+
+    \b
+      faas-seal push greet --setup
+      faas-seal up greet
+      faas-seal push greet
+
+    The first two are for once; then a push after each change is all that it takes. Seals what has changed, and writes the sealed file into the secret that the function's
+    seal_file names, with faas-cli's login to the gateway. The function notices by itself:
+    requests under way finish with the old code, further ones get the new, and none fails.
+    A file that does not verify, or is older than the present one, is refused there.
+
+    New libraries in requirements.txt, and settings, need an image: up builds and deploys it.
+    """
+    patience = duration(wait, "--wait 2m")
+    stack = StackFile.load(find(stack_option))
+    secret = None if setup else secret_of(stack.function(name))
+    context.invoke(seal, names=(name,), stack_option=stack_option)
+    stack = StackFile.load(stack.path)
+    function = stack.function(name)
+    address = gateway_address(gateway, stack.gateway)
+    namespace = namespace or function.namespace
+    file = read_sealed(sealed_path(name, stack_option)).serialise()
+    if secret is None:
+        secret = f"{name}-code"
+        edited = stack.with_secret(name, SETTING, secret)
+        push_file(Gateway.logged_in(address, namespace), secret, file)
+        replace_together([Replacement(stack.path, edited.text.encode(), stack.path.parent)])
+        say(f"{name}: made the secret {secret}; {stack.path} names it. Once: faas-seal up {name}")
+        return
+    push_file(Gateway.logged_in(address, namespace), secret, file)
+    say(f"{name}: pushed to the secret {secret}")
+    if no_wait:
+        return
+    suffix = f".{namespace}" if namespace else ""
+    seconds = wait_until_served(f"{address}/function/{name}{suffix}", file, patience)
+    say(f"{name}: served after {seconds:.1f} s")

@@ -1,0 +1,50 @@
+"""The runtime's errors, as they stand in its answers (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from faas_sealed.formats.errors import SealError
+
+CONTENT_TYPE = "application/problem+json"
+
+_ERROR_TYPE = "urn:faas-seal:error:"
+_REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a problem document of the runtime says, as far as it is known here."""
+
+    error: type[SealError]
+    reference: str
+    trace: str
+
+
+def problem_in(response: requests.Response) -> Problem | None:
+    """Return the runtime's error in an answer, or None for any other answer."""
+    if response.headers.get("Content-Type", "").partition(";")[0].strip() != CONTENT_TYPE:
+        return None
+    try:
+        document: Any = json.loads(response.content)
+        reason = document["type"].removeprefix(_ERROR_TYPE)
+        error = _errors(SealError)[reason]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    reference, trace = document.get("reference"), document.get("trace")
+    return Problem(
+        error,
+        reference if isinstance(reference, str) and _REFERENCE.fullmatch(reference) else "",
+        trace if isinstance(trace, str) else "",
+    )
+
+
+def _errors(base: type[SealError]) -> dict[str, type[SealError]]:
+    found = {base.reason: base} if "reason" in vars(base) else {}
+    for child in base.__subclasses__():
+        found.update(_errors(child))
+    return found
