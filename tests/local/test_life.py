@@ -304,7 +304,8 @@ def test_the_environment_is_a_containers(project: Project) -> None:
     assert environment["HOME"] == str(project.folder / ".faas-seal/local/program/home")
     assert environment["HOSTNAME"] == environment["OPENFAAS_NAME"] == "program"
     known = {"PATH", "LANG", "LC_CTYPE", "PYTHONDONTWRITEBYTECODE", "mode", "fprocess"}
-    known |= {"OPENFAAS_NAMESPACE", "upstream_url", "seal_author", "seal_file"}
+    known |= {"OPENFAAS_NAMESPACE", "upstream_url"}
+    known |= {"seal_author", "seal_file", "seal_transport"}
     known |= {"BOTH", "OWN", "NUMBER", "HOME", "HOSTNAME", "OPENFAAS_NAME"}
     assert set(environment) <= known
 

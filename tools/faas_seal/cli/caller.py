@@ -25,7 +25,7 @@ from faas_seal.cli.common import (
 from faas_seal.client import FunctionKey
 from faas_seal.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore, author_key_path, read_key_file
+from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
 from faas_seal.project import sealed_file_of, sealed_header
 from faas_seal.stackfile import find
 
@@ -93,7 +93,7 @@ class Caller:
         return FunctionKey(text, function=function, address=address, sealed_body=sealed_body)
 
     def _discovered(self, url: str, sealed_body: bool) -> FunctionKey:
-        seen = Seen(author_key_path().with_name("seen.json"))
+        seen = Seen(identity_path().with_name("seen.json"))
         author, given = read_author(self.author or ""), self._given()
         where = Discovery.of(url, author, function=self.function or "", seen=seen)
 
@@ -122,7 +122,7 @@ class Caller:
             secret = function_key(self.key, name, self.stack)
             if header is None or has_slot(header, secret):
                 return secret
-        path = author_key_path().with_name("identity.key")
+        path = identity_path()
         if header is not None and path.exists():
             identity = PrivateKey(read_key_file(path, IDENTITY_SEED))
             if slot_of(header, identity):
