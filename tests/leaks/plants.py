@@ -66,6 +66,12 @@ class Plants:
             "response key": response_key(self.session),
         }
 
+    @property
+    def sealable(self) -> dict[str, str]:
+        """The files that `faas-seal seal` takes: it refuses one that does not compile."""
+        broken = self._replant(_BROKEN)
+        return {name: text for name, text in self.files.items() if text != broken}
+
     def search(self, sealed: SealedFile, function_key: bytes) -> Search:
         """Return a search for all that must not be found of a function in a sealed file."""
         content_key = sealed.content_key(function_key, time.time())

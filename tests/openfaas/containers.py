@@ -11,6 +11,8 @@ import requests
 
 from tests.support import wait_until
 
+from .project import Project
+
 
 @dataclass(frozen=True)
 class Container:
@@ -35,12 +37,17 @@ class Container:
 
 
 @contextmanager
-def running(image: str, environment: Mapping[str, str], *options: str) -> Iterator[Container]:
-    """Start a container, wait until it is ready, and remove it at the end."""
-    variables = [f"--env={name}={value}" for name, value in environment.items()]
+def running(project: Project, name: str, *options: str, image: str = "") -> Iterator[Container]:
+    """Start a function's container, wait until it is ready, and remove it at the end.
+
+    It gets what the stack file gives it, and the secrets, as from `faas-cli local-run`.
+    """
+    image = image or project.image(name)
+    given = [f"--env={variable}={value}" for variable, value in project.environment(name).items()]
+    given += [f"--volume={project.folder / '.secrets'}:/var/openfaas/secrets:ro"]
     publish = "--publish=127.0.0.1::8080"
     # The last word is the container; a pull is reported before it.
-    container = docker("run", "--detach", publish, *variables, *options, image).split()[-1]
+    container = docker("run", "--detach", publish, *given, *options, image).split()[-1]
     try:
         port = docker("port", container, "8080").strip().rpartition(":")[2]
         running = Container(container, f"http://127.0.0.1:{port}")

@@ -51,7 +51,7 @@ class Project:
 
     def header(self, name: str) -> dict[str, str]:
         """Return the header that carries the function key."""
-        text = succeed(self.faas_seal("header", name)).strip()
+        text = succeed(self.faas_seal("header", name, "--raw")).strip()
         field_name, _, value = text.partition(": ")
         return {field_name: value}
 

@@ -23,7 +23,7 @@ def test_a_folder_that_is_not_sealed_fails_with_what_to_type(
 
 def test_a_sealed_folder_becomes_an_image(sealed: Project, builder: Builder) -> None:
     succeed(sealed.faas_cli("build", environment=builder.environment()))
-    with containers.running(sealed.image("greet"), sealed.environment("greet")) as container:
+    with containers.running(sealed, "greet") as container:
         assert container.get("/?name=Ada", sealed.header("greet")).text == "greetings, Ada"
 
 
@@ -47,7 +47,7 @@ def test_the_stack_file_chooses_the_python(sealed: Project, version: str) -> Non
     image = f"{sealed.prefix}/python:{version}"
     folder = str(sealed.folder / "build" / "greet")
     containers.docker("build", f"--build-arg=PYTHON_VERSION={version}", f"--tag={image}", folder)
-    with containers.running(image, sealed.environment("greet")) as container:
+    with containers.running(sealed, "greet", image=image) as container:
         assert f"Python {version}." in container.run("python", "--version")
         assert container.get("/", sealed.header("greet")).text == "greetings, stranger"
 
@@ -60,7 +60,7 @@ def test_requirements_of_the_function_are_installed(project: Project) -> None:
     )
     succeed(project.faas_seal("seal", "greet"))
     succeed(project.faas_cli("build"))
-    with containers.running(project.image("greet"), project.environment("greet")) as container:
+    with containers.running(project, "greet") as container:
         assert container.get("/", project.header("greet")).text == "xn--bcher-kva"
 
 

@@ -73,6 +73,8 @@ def probe(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     succeed(project.faas_cli("build"))
     succeed(project.faas_cli("push"))
     succeed(project.faas_cli("secret", "create", secret, "--from-literal", "a secret"))
+    transport = f"{name}-transport"
+    succeed(project.faas_cli("secret", "create", transport, f"--from-file=.secrets/{transport}"))
     try:
         succeed(project.faas_cli("deploy"))
         probe = Probe(name, gateway, project, project.header(name))
@@ -81,7 +83,8 @@ def probe(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
         succeed(project.faas_cli("remove"))
         wait_until(lambda: probe.call().status_code != 200, "the probe is gone", START_SECONDS)
     finally:
-        project.faas_cli("secret", "remove", secret)
+        for each in (secret, transport):
+            project.faas_cli("secret", "remove", each)
 
 
 def _add_to_stack(stack: Path, name: str, **members: object) -> None:
@@ -178,8 +181,7 @@ def test_up_replaces_what_is_deployed(project: Project, canary: Canary, gateway:
     project = replace(project, prefix=os.environ["OPENFAAS_PREFIX"])
     project.new(name)
     canary.write(project.folder / name)
-    succeed(project.faas_seal("seal", name))
-    succeed(project.faas_cli("up"))
+    succeed(project.faas_seal("up", name))
     try:
         url = f"{gateway}/function/{name}"
         header = project.header(name)
@@ -201,3 +203,4 @@ def test_up_replaces_what_is_deployed(project: Project, canary: Canary, gateway:
         )
     finally:
         succeed(project.faas_cli("remove"))
+        succeed(project.faas_cli("secret", "remove", f"{name}-transport"))

@@ -45,7 +45,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     project, plants = new_project(tmp_path_factory.mktemp("victim")), Plants()
     project.new(NAME)
     (project.folder / NAME / "handler_test.py").unlink()
-    for name, text in plants.files.items():
+    for name, text in plants.sealable.items():
         path = project.folder / NAME / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
@@ -65,7 +65,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 def called(victim: Victim) -> Iterator[Container]:
     """The function's container, after calls of many kinds."""
     project = victim.project
-    with containers.running(project.image(NAME), project.environment(NAME)) as container:
+    with containers.running(project, NAME) as container:
         for act, status in (
             ("answer", 200),
             ("from_data", 200),

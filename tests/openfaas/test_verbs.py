@@ -53,7 +53,7 @@ def test_push_stores_ciphertext(project: Project, canary: Canary, tmp_path: Path
         succeed(project.faas_cli("build"))
         succeed(project.faas_cli("push"))
         containers.docker("image", "rm", "--force", project.image("greet"))
-        with containers.running(project.image("greet"), project.environment("greet")) as container:
+        with containers.running(project, "greet") as container:
             assert container.get("/", project.header("greet")).text == "greetings, stranger"
         containers.docker("image", "rm", "--force", project.image("greet"))
     search = Search({"template": "faas_sealed.runtime", "source": canary.word})
@@ -67,8 +67,7 @@ def test_the_sample_of_the_stack_file_quotes_a_price(project: Project) -> None:
     succeed(
         project.faas_cli("build", "--filter", "pricing", environment={"REGISTRY": project.prefix})
     )
-    image, environment = project.image("pricing"), project.environment("pricing")
-    with containers.running(image, environment) as container:
+    with containers.running(project, "pricing") as container:
         quote = requests.post(
             container.url, json=INQUIRY, headers=project.header("pricing"), timeout=10
         )

@@ -46,8 +46,9 @@ def push(
       faas-seal up greet
       faas-seal push greet
 
-    The first two are for once; then a push after each change is all that it takes. Seals
-    what has changed, and writes the sealed file into the secret that the function's
+    The first two are for once; then a push after each change is all that it takes.
+
+    Seals what has changed, and writes the sealed file into the secret that the function's
     seal_file names, with faas-cli's login to the gateway. The function notices by itself:
     requests under way finish with the old code, further ones get the new, and none fails.
     A file that does not verify, or is older than the present one, is refused there.

@@ -47,8 +47,11 @@ class Program:
     def home(self) -> Path:
         return self.folder / "home"
 
-    def variables(self, python: Path, port: int) -> dict[str, str]:
-        """Return the environment as a container would have it, and nothing of this one."""
+    def variables(self, python: Path, port: int, sealed_file: str) -> dict[str, str]:
+        """Return the environment as a container would have it, and nothing of this one.
+
+        `sealed_file` is where that of the image would be.
+        """
         return {
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
@@ -61,7 +64,7 @@ class Program:
             "fprocess": "python index.py",
             **self.environment,
             "upstream_url": f"http://{LOOPBACK}:{port}",
-            "seal_file": str(self.sealed_file),
+            "seal_file": sealed_file,
         }
 
 

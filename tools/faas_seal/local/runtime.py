@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from faas_seal.local.console import Console
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.process import POLL_SECONDS, Child
 from faas_seal.local.program import Program
 from faas_seal.local.upstream import LOOPBACK, ConnectionPool
+from faas_seal.stackfile import SEALED_FILE
 
 READY_PATH = "/.well-known/faas-seal/ready"
 READY_SECONDS = 60.0
@@ -35,9 +37,16 @@ class Runtime:
         port = _free_port()
         self.pool = ConnectionPool(port)
         program.home.mkdir(parents=True, exist_ok=True)
+        # A copy, as an image holds one: when the file changes, the supervisor starts another
+        # runtime, with whatever else has changed, and this one shall not follow.
+        self._sealed_file = NamedTemporaryFile(  # noqa: SIM115 - as long as the runtime lives
+            dir=program.folder, suffix=f"-{SEALED_FILE}"
+        )
+        self._sealed_file.write(program.sealed_file.read_bytes())
+        self._sealed_file.flush()
         self._child = Child(
             [str(python), str(program.template.index)],
-            program.variables(python, port),
+            program.variables(python, port, self._sealed_file.name),
             program.home,
             self._on_line,
         )
@@ -90,6 +99,7 @@ class Runtime:
         self.tell_to_end()
         self._child.wait(seconds)
         self._child.kill()
+        self._sealed_file.close()
         # Whoever waited for it learns that now, and passes the end of an answer on.
         latest = time.monotonic() + END_SECONDS
         while self._requests and time.monotonic() < latest:
