@@ -13,6 +13,7 @@ from faas_sealed.formats.grant import grant
 from faas_sealed.formats.keys import key_id
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
+from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.secretfiles import (
     SecretFiles,
@@ -98,9 +99,12 @@ def gather(
     """
     store = Keystore(stack.folder)
     new_key = False
-    if not terms.own_key:
-        function_key = None
-    elif function_key is None:
+    if not terms.own_key and function_key is not None:
+        raise UsageError(
+            f"{function.name} is sealed to its recipients alone, and a function key was given",
+            hint="--own-key lets a key of yours open it again",
+        )
+    if terms.own_key and function_key is None:
         new_key = not store.path(function.name).exists()
         function_key = os.urandom(KEY_BYTES) if new_key else store.function_key(function.name)
     seed = None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -28,7 +28,7 @@ from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource
 from faas_seal.recipients import read_recipients
 from faas_seal.stackfile import StackFile, find
-from faas_seal.terms import Change, When
+from faas_seal.terms import NO_CHANGE, Change, When
 from faas_seal.watching import changes
 
 
@@ -147,7 +147,7 @@ def seal(
         key_expires=key_expires,
         expires=expires,
         own_key=own_key,
-        transport=transport,
+        transport=True if transport_key else transport,
     )
     order = Order(
         names=names,
@@ -159,9 +159,10 @@ def seal(
         clean=clean,
     )
     if author or unsigned or signature:
-        if not unsigned or watch or author_key:
+        if not unsigned or watch or author_key or as_json:
             raise UsageError(
-                "--author and --signature go with --unsigned, and neither a signing key nor --watch"
+                "--author and --signature go with --unsigned, which goes neither with a signing "
+                "key nor with --watch or --json"
             )
         public = read_author(author) if author else None
         if signature:
@@ -169,19 +170,20 @@ def seal(
         else:
             prepare(path, order, public, Path(unsigned))
         return
-    once = partial(seal_once, path, order)
     if not watch:
-        once(as_json=as_json)
+        seal_once(path, order, as_json=as_json)
         return
     stack = StackFile.load(path)
     sources = [stack.folder / source_of(function) for function in stack.chosen(names)]
     changed = changes(sources)  # what is saved while this seals counts
-    once()
+    seal_once(path, order)
+    # What was asked for is remembered, and whoever was dropped cannot be again.
+    order = replace(order, change=NO_CHANGE)
     warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
     with suppress(KeyboardInterrupt):
         for _ in changed:
             try:
-                once(quiet=True)
+                seal_once(path, order, quiet=True)
             except SealError as error:  # half saved, perhaps
                 complain(str(error), error.hint)
             except OSError as error:
