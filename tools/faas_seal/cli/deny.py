@@ -77,7 +77,8 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     if edited is not stack:
         place = stack.path.resolve()
         replace_together([Replacement(place, edited.text.encode(), place.parent)])
-    say(f"{name}: {len([line for line in lines if _ID.fullmatch(line)])} keys are denied in {path}")
+    denied = len([line for line in lines if _ID.fullmatch(line)])
+    say(f"{name}: {path} denies {denied} key{'' if denied == 1 else 's'}")
     command = shlex.join(creation(secret, path, stack, function))
     if edited is not stack:
         warn(f"now deploy it with that secret: faas-seal up {name}", "note")
