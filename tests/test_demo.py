@@ -20,9 +20,12 @@ def run_demo(*arguments: str) -> str:
 def test_the_demo_shows_what_it_says() -> None:
     transcript = run_demo()
     for line in (
-        "✓ with the key: 200",
+        "✓ with a token: 200",
         "✓ without a key: 401",
-        "✓ with another key: 403",
+        "✓ the same token for another question: 403",
+        "✓ with question and answer sealed as well: 200",
+        "✓ with the raw key: 200",
+        "✓ with the key of another function: 403",
         "faas-seal: error: the ciphertext is altered",
         "✓ the folder that goes into the image: 0 hits",
         "All of it held",
