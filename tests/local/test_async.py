@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
+from faas_seal import FunctionKey, read_answer
+from faas_seal.sealed_answers import Answer
 
 from ..support import wait_until
 from .conftest import LocalRun, Project
@@ -174,3 +178,47 @@ def test_the_queue_is_bounded_and_ends_with_the_gateway(project: Project) -> Non
     assert set(statuses) == {202, 503}
     assert statuses.index(503) > 200
     assert "256 asynchronous calls were not made any more" in local.stderr.text
+
+
+def test_a_sealed_answer_is_opened_when_the_callback_has_brought_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    project = Project(tmp_path)
+    project.add()
+    project.seal()
+    answer = tmp_path / "answer.bin"
+
+    def call(code: str, session: str) -> subprocess.CompletedProcess[str]:
+        words = ["--sealed", "--async", "--callback", receiver.url, "--session-file", session]
+        return project.run("invoke", "program", *words, "-d", code, "--gateway", address)
+
+    def opened(session: str) -> subprocess.CompletedProcess[str]:
+        return project.run("open-answer", "--session-file", session, "answer.bin")
+
+    with project.serving() as running:
+        address = f"http://127.0.0.1:{running.port}"
+        assert call("answer = 'a secret answer'", "one.session").returncode == 0
+        callback = receiver.next()
+        assert b"secret" not in callback.body
+        answer.write_bytes(callback.body)
+        assert opened("one.session").stdout == "a secret answer"
+        assert (tmp_path / "one.session").stat().st_mode & 0o777 == 0o600
+
+        again = call("answer = 'x'", "one.session")
+        assert (again.returncode, "are never overwritten" in again.stderr) == (3, True)
+        assert call("1 / 0", "two.session").returncode == 0
+        assert opened("two.session").returncode == 5  # the answer to another call
+        answer.write_bytes(receiver.next().body)
+        failed = opened("two.session")
+        assert (failed.returncode, "handler-error" in failed.stdout) == (5, True)
+        answer.write_bytes(callback.body[:-1])
+        assert opened("one.session").returncode == 5
+
+        url = f"{address}/async-function/program"
+        key = FunctionKey.of_project("program", tmp_path, sealed_body=True)
+        queued = requests.post(
+            url, b"answer = 'yes'", headers={"X-Callback-Url": receiver.url}, auth=key, timeout=10
+        )
+        assert isinstance(queued, Answer)
+        status, _, body = read_answer([receiver.next().body], queued.session)
+        assert (queued.status_code, status, b"".join(body)) == (202, 200, b"yes")

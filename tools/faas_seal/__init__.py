@@ -22,6 +22,7 @@ from faas_seal.api import AuthorKey, open_sealed, seal, verify
 from faas_seal.client import FunctionKey, KeyInClear
 from faas_seal.duplex import Duplex
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable
+from faas_seal.sealed_answers import read_answer
 
 __all__ = [
     "AuthorKey",
@@ -39,6 +40,7 @@ __all__ = [
     "Unreachable",
     "WrongSignature",
     "open_sealed",
+    "read_answer",
     "seal",
     "verify",
 ]

@@ -22,6 +22,7 @@ from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
     AUTHOR_SEED,
     FUNCTION_KEY,
+    SESSION,
     TextForm,
     author_public,
     key_id,
@@ -128,6 +129,11 @@ class KeySource:
 def write_function_key(path: Path, name: str, key: bytes) -> None:
     """Write a function key where nothing is yet, or raise KeyExists."""
     write_key_file(path, FUNCTION_KEY, key, f"function key of {name}, id {key_id(key)}")
+
+
+def keep_session(path: Path, name: str, session: str) -> None:
+    """Write the session of a call, `fss1_…`, where nothing is yet, or raise KeyExists."""
+    write_key_file(path, SESSION, SESSION.decode(session), f"session of a call to {name}")
 
 
 def author_key_path() -> Path:

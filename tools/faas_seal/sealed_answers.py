@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import requests
 from faas_sealed.formats.errors import MalformedBody
+from faas_sealed.formats.keys import SESSION
 from faas_sealed.formats.stream import (
     CHUNK_BYTES,
     CONTENT_TYPE,
@@ -32,7 +34,7 @@ _OUTSIDE = frozenset(
     name.lower()
     for name in (HEADER, "Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding")
 )
-_BOTH = frozenset({"accept", "x-call-id", "x-timeout"})
+_BOTH = frozenset({"accept", "x-call-id", "x-callback-url", "x-timeout"})
 
 
 class Unvouched(UnexpectedAnswer):
@@ -51,17 +53,23 @@ class Unvouched(UnexpectedAnswer):
 
 
 class Answer(requests.Response):
-    """An answer to a request that is for one address only: no redirect is followed."""
+    """An answer to a request that is for one address only: no redirect is followed.
 
+    `session` is that of an asynchronous call with a sealed body, `fss1_…`: a secret, with
+    which `read_answer` opens what the callback brings. Else it is an empty string.
+    """
+
+    session = ""
     # `requests` follows where these say so; status and Location are there for the caller.
     is_redirect = False
     is_permanent_redirect = False
 
     @classmethod
-    def of(cls, response: requests.Response) -> Answer:
-        """Return the same answer."""
+    def of(cls, response: requests.Response, session: bytes | None = None) -> Answer:
+        """Return the same answer, with a session (32 bytes) if it is to be kept."""
         answer = cls()
         answer.__dict__.update(response.__dict__)
+        answer.session = "" if session is None else SESSION.encode(session)
         return answer
 
 
@@ -93,7 +101,7 @@ def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
         request.body = first + b"".join(stream)
         request.headers["Content-Length"] = str(len(request.body))
     else:
-        request.body = _chain(first, stream)  # type: ignore[assignment]  # as `requests` has it
+        request.body = chain((first,), stream)  # type: ignore[assignment]  # as `requests` has it
         request.headers["Transfer-Encoding"] = "chunked"
 
 
@@ -123,6 +131,36 @@ def open_answer(response: requests.Response, session: bytes) -> Answer:
     answer.encoding = get_encoding_from_headers(answer.headers)
     answer.raw = body
     return answer
+
+
+def read_answer(
+    pieces: Iterable[bytes], session: str
+) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
+    """Return status, headers and body of a sealed answer that was not waited for.
+
+    `pieces` are what a callback has brought, `session` is that of the answer to the
+    call, `fss1_…`. The body opens as it is read, and raises UnexpectedAnswer where it is
+    cut short or altered, as does what is no answer of that session.
+    """
+    opener = Opener(response_key(SESSION.decode(session)))
+    arriving = iter(pieces)
+
+    def opened() -> Iterator[list[bytes]]:
+        try:
+            for piece in arriving:
+                yield opener.feed(piece)
+            opener.finish()
+        except MalformedBody as error:
+            raise UnexpectedAnswer(
+                f"this is no answer of that session, whole and unaltered: {error}"
+            ) from None
+
+    coming, begin = opened(), []
+    while opener.head is None:
+        begin += next(coming)
+    head = decode_head(opener.head, response=True)
+    assert head.status is not None
+    return head.status, list(head.headers), chain(begin, chain.from_iterable(coming))
 
 
 class OpenedBody(io.RawIOBase):
@@ -190,8 +228,3 @@ def _pieces(body: Any) -> Iterator[bytes]:
         if isinstance(piece, str):
             raise UsageError("the body comes as text", hint='give bytes: open files with mode "rb"')
         yield bytes(piece)
-
-
-def _chain(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from others

@@ -18,6 +18,7 @@ from faas_sealed.formats.keys import (
     AUTHOR_SEED,
     FUNCTION_KEY,
     IDENTITY_SEED,
+    SESSION,
     TRANSPORT_SEED,
     TextForm,
 )
@@ -65,8 +66,8 @@ _NEVER_SEALED = pathspec.GitIgnoreSpec.from_lines(
     [".git/", "__pycache__/", ".faas-seal/", ".secrets/", IGNORE_FILE]
 )
 
-SECRET_FORMS = (FUNCTION_KEY, AUTHOR_SEED, TRANSPORT_SEED, IDENTITY_SEED)
-_SECRET = re.compile(rb"fs[kati]1_[A-Za-z0-9_-]{48}")
+SECRET_FORMS = (FUNCTION_KEY, AUTHOR_SEED, TRANSPORT_SEED, IDENTITY_SEED, SESSION)
+_SECRET = re.compile(rb"fs[katis]1_[A-Za-z0-9_-]{48}")
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 
 

@@ -38,6 +38,7 @@ class TokenCall:
         self._position = _position(self._body)
         self._headers = request.headers.copy()
         self._session: bytes | None = None
+        self._queued = False
 
     def begin(self, request: requests.PreparedRequest, function: Header) -> None:
         """Present the key in `request`, and take its answer."""
@@ -52,11 +53,12 @@ class TokenCall:
             self._key.present_raw(request)
             return
         to = destination(request.url or "", function.function, self._key.address)
+        self._queued = to.queued
         digest = no_body()
         if self._key.sealed_body:
-            if to.queued or request.method == "HEAD":
+            if request.method == "HEAD":
                 raise UsageError(
-                    "an asynchronous call and a HEAD have no answer that could come sealed",
+                    "a HEAD has no answer that could come sealed",
                     hint="make this call without sealed bodies",
                 )
             self._session = os.urandom(SESSION_BYTES)
@@ -78,8 +80,8 @@ class TokenCall:
             function = self._key.look_again()
             if function is not None:
                 response = self._again(response, function, settings)
-        if self._session is None:
-            return Answer.of(response)
+        if self._session is None or self._queued:
+            return Answer.of(response, self._session)
         return open_answer(response, self._session)
 
     def _again(

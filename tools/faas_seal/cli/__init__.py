@@ -29,6 +29,7 @@ VERBS = (
     "local-run",
     "header",
     "invoke",
+    "open-answer",
     "explain",
     "scan",
     "doctor",

@@ -28,7 +28,7 @@ from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sea
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _IN_ASCII = {"✓": "+", "✗": "x", "…": "..."}
-_SECRET_IN_ARGUMENT = re.compile(r"fs[kati]1_[A-Za-z0-9_-]{16}")
+_SECRET_IN_ARGUMENT = re.compile(r"fs[katis]1_[A-Za-z0-9_-]{16}")
 
 stack_option = click.option(
     "-f",

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from threading import Timer
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,10 +18,10 @@ from faas_seal.addresses import check_address, function_in, in_clear
 from faas_seal.cli.caller import Caller, caller_options
 from faas_seal.cli.common import function_names, pair, sealed_files, warn
 from faas_seal.client import KeyInClear, call
-from faas_seal.errors import UnexpectedAnswer, UsageError
-from faas_seal.keystore import KeySource
+from faas_seal.errors import KeyExists, UnexpectedAnswer, UsageError
+from faas_seal.keystore import KeySource, keep_session
 from faas_seal.problems import Problem, problem_in
-from faas_seal.sealed_answers import Unvouched
+from faas_seal.sealed_answers import Answer, Unvouched
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
 from faas_seal.traces import TRACE, Traces, printable
 
@@ -57,6 +58,11 @@ _NOT_FOUND = "unless the handler says so, it is not deployed there: faas-seal up
 @click.option("--callback", metavar="URL", help="Where the answer of --async is sent.")
 @click.option("--sealed", is_flag=True, help="Seal the body, and open the answer.")
 @click.option(
+    "--session-file",
+    metavar="FILE",
+    help="Where what opens the answer is kept, with --sealed --async.",
+)
+@click.option(
     "--sealed-file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
@@ -75,6 +81,7 @@ def invoke(
     asynchronous: bool,
     callback: str | None,
     sealed: bool,
+    session_file: str | None,
     sealed_file: str | None,
     caller: Caller,
 ) -> None:
@@ -99,12 +106,24 @@ def invoke(
 
     With --sealed, headers and body travel sealed both ways, in pieces as they come. An
     answer that is cut short, or that the function has not sealed, ends with status 5.
+    With --async too the callback brings it; open-answer opens that:
+
+    
+      faas-seal invoke greet --sealed --async --session-file call.session -d 'hello'
+      faas-seal open-answer --session-file call.session < callback
 
     If the handler fails, its sealed trace is opened with the key and the sealed file in
     sealed/, and printed to standard error. Redirects are not followed.
     """
     if callback and not asynchronous:
         raise UsageError("--callback is for --async")
+    if (session_file is not None) != (asynchronous and sealed):
+        raise UsageError(
+            "what opens a sealed answer that comes later must be kept, and no other",
+            hint="--sealed --async --session-file FILE, all or none but one of the first",
+        )
+    if session_file is not None and Path(session_file).exists():
+        raise KeyExists(f"{session_file} exists, and keys are never overwritten")
     called = _address(target, gateway, caller.stack)
     check_address(called)
     below = f"/{path.lstrip('/')}" if path else ""
@@ -150,6 +169,9 @@ def invoke(
     if not response.ok:
         hint = _NOT_FOUND if response.status_code == 404 else ""
         raise UnexpectedAnswer(f"the answer's status is {response.status_code}", hint=hint)
+    if session_file is not None:
+        assert isinstance(response, Answer)
+        keep_session(Path(session_file), name, response.session)
     if asynchronous:
         call_id = printable(response.headers.get("X-Call-Id", "unknown"))
         warn(f"the call is in the queue; its id is {call_id}", "note")

@@ -19,7 +19,7 @@ from faas_seal import keystore
 from faas_seal.keystore import Keystore
 from faas_seal.terms import Terms
 
-_SHOWN = re.compile(r"(fs[kati]1_)[A-Za-z0-9_-]+")
+_SHOWN = re.compile(r"(fs[katis]1_)[A-Za-z0-9_-]+")
 
 
 def author_canaries() -> dict[str, str | bytes]:

@@ -63,6 +63,7 @@ TRANSPORT_SEED = TextForm("fst1_", "transport secret")
 TRANSPORT_PUBLIC = TextForm("fstp1_", "transport public key", HPKE_PUBLIC_KEY_BYTES)
 IDENTITY_SEED = TextForm("fsi1_", "identity")
 IDENTITY_PUBLIC = TextForm("fsip1_", "identity's public key", HPKE_PUBLIC_KEY_BYTES)
+SESSION = TextForm("fss1_", "session of one call")
 
 TEXT_FORMS = (
     FUNCTION_KEY,
@@ -72,6 +73,7 @@ TEXT_FORMS = (
     TRANSPORT_PUBLIC,
     IDENTITY_SEED,
     IDENTITY_PUBLIC,
+    SESSION,
 )
 
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from faas_sealed.formats.keys import SESSION
+
+from faas_seal.errors import UnexpectedAnswer
+from faas_seal.keystore import read_key_file
+from faas_seal.sealed_answers import read_answer
+
+
+@click.command()
+@click.argument("answer", type=click.Path(), default="-")
+@click.option(
+    "--session-file", metavar="FILE", required=True, help="What invoke --session-file has kept."
+)
+def open_answer(answer: str, session_file: str) -> None:
+    """Open a sealed answer that a callback has brought, and print its body.
+
+    \b
+      faas-seal open-answer --session-file call.session answer.bin
+      faas-seal open-answer --session-file call.session < answer.bin
+
+    ANSWER is the body of the callback, as it came. Ends with status 5 if it is no answer
+    to that call, or cut short, or if the function has answered with an error.
+    """
+    session = SESSION.encode(read_key_file(Path(session_file), SESSION))
+    with click.open_file(answer, "rb") as file:
+        status, _, body = read_answer(iter(lambda: file.read(2**16), b""), session)
+        for piece in body:
+            sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+    if status >= 300:
+        raise UnexpectedAnswer(f"the answer's status is {status}")
