@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faas_seal.discovery import PATH
-from faas_seal.problems import CONTENT_TYPE
-from faas_seal.tokens import HEADER
+from faas_seal.caller.discovery import PATH
+from faas_seal.caller.problems import CONTENT_TYPE
+from faas_seal.caller.tokens import HEADER
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import SealError

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from faas_seal.caller.tokens import HEADER
 from faas_seal.keystore import Keystore
-from faas_seal.tokens import HEADER
 from faas_sealed.formats.errors import UnknownKey
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public

@@ -7,8 +7,8 @@ import pytest
 import requests
 from faas_seal import FunctionKey, KeyInClear
 from faas_seal.addresses import in_clear
+from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak
-from faas_seal.tokens import HEADER
 
 from .servers import Answer, Request, Server, server
 

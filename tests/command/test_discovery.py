@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from faas_seal import FunctionKey
-from faas_seal.discovery import PATH
+from faas_seal.caller.discovery import PATH
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_sealed.formats.errors import (
     FileRefused,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from faas_seal import keystore
+from faas_seal.author.secretfiles import SecretFiles
+from faas_seal.author.source import read_source
 from faas_seal.keystore import Keystore
-from faas_seal.secretfiles import SecretFiles
-from faas_seal.source import read_source
 from faas_seal.stackfile import LANGUAGE
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, seal

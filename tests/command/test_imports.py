@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from faas_seal.imports import libraries, own_modules, unexplained
+from faas_seal.author.imports import libraries, own_modules, unexplained
 
 
 def found(code: str, **others: str) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from faas_seal.author.pushing import MOST_IN_KUBERNETES, wait_until_served
 from faas_seal.errors import GatewayRefused
-from faas_seal.pushing import MOST_IN_KUBERNETES, wait_until_served
 from faas_sealed.formats.file import claimed_author, verify
 
 from .conftest import Run

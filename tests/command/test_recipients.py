@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from faas_seal import keystore
+from faas_seal.author.recipients import parse_recipients
+from faas_seal.author.terms import Terms
 from faas_seal.keystore import Keystore
-from faas_seal.recipients import parse_recipients
-from faas_seal.terms import Terms
 from faas_sealed.formats import bundle
 from faas_sealed.formats.errors import MalformedKey, UnknownKey
 from faas_sealed.formats.file import SealedFile, Slot, claimed_author, verify

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from faas_seal.author.source import check_files, read_source
 from faas_seal.errors import SourceRefused
-from faas_seal.source import check_files, read_source
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
     AUTHOR_SEED,

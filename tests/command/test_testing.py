@@ -192,7 +192,9 @@ def test_without_tests_it_says_what_to_write(project: Path) -> None:
 
 def test_a_python_without_pytest_is_named(project: Path) -> None:
     write(project, handler_test="def test_one(): pass\n")
-    blocked = "import sys; sys.modules['pytest'] = None; from faas_seal import testing_child; "
+    blocked = (
+        "import sys; sys.modules['pytest'] = None; from faas_seal.author import testing_child; "
+    )
     bare = subprocess.run(
         [sys.executable, "-c", blocked + "sys.exit(testing_child.main('t', 't', []))"],
         check=False,

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from faas_seal import FunctionKey, KeyInClear
+from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UsageError
-from faas_seal.tokens import HEADER
 from faas_sealed.formats.errors import FileRefused, FunctionExpired, WrongSignature
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 from faas_sealed.formats.token import request_binding

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from faas_seal import keystore
-from faas_seal.secretfiles import SecretFiles, transport_public
+from faas_seal.author.secretfiles import SecretFiles, transport_public
 from faas_seal.stackfile import StackFile
 from faas_sealed.formats.file import verify
 from faas_sealed.formats.keys import TRANSPORT_PUBLIC, TRANSPORT_SEED

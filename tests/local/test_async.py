@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from faas_seal import FunctionKey, read_answer
-from faas_seal.sealed_answers import Answer
+from faas_seal.caller.sealed_answers import Answer
 
 from ..support import wait_until
 from .conftest import LocalRun, Project

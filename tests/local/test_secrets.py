@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from faas_seal.author.secretfiles import SecretFiles, transport_public
 from faas_seal.keystore import Keystore
-from faas_seal.secretfiles import SecretFiles, transport_public
 from faas_sealed.formats.file import claimed_author
 from faas_sealed.formats.keys import key_id
 from faas_sealed.formats.primitives import context

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from faas_seal.watching import changes
+from faas_seal.author.watching import changes
 
 from ..support import Output, wait_until
 from .conftest import COMMAND, Project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faas_seal.imports import libraries
+from faas_seal.author.imports import libraries
 
 from ..support import PATIENCE, serve
 from .case import CALL_ID, Group

@@ -19,10 +19,10 @@ from faas_sealed.formats.errors import (
 from faas_sealed.formats.header import Header
 
 from faas_seal.api import AuthorKey, open_sealed, seal, verify
-from faas_seal.client import FunctionKey, KeyInClear
-from faas_seal.duplex import Duplex
+from faas_seal.caller.client import FunctionKey, KeyInClear
+from faas_seal.caller.duplex import Duplex
+from faas_seal.caller.sealed_answers import read_answer
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable
-from faas_seal.sealed_answers import read_answer
 
 __all__ = [
     "AuthorKey",

@@ -13,10 +13,10 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, author_public
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal.client import FunctionKey
-from faas_seal.imports import libraries
+from faas_seal.author.imports import libraries
+from faas_seal.author.source import check_files, read_source
+from faas_seal.caller.client import FunctionKey
 from faas_seal.keystore import author_key_path, read_key_file
-from faas_seal.source import check_files, read_source
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,16 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
 
 from faas_seal import keystore
 from faas_seal.addresses import is_loopback
+from faas_seal.author.draft import REQUIREMENTS, source_folder
+from faas_seal.author.remains import left_behind, open_to_git, warnings_for, warnings_of_project
+from faas_seal.author.sealing import in_step
+from faas_seal.author.secretchecks import checks_of_secrets
+from faas_seal.author.secretfiles import SecretFiles
+from faas_seal.caller.problems import problem_in
+from faas_seal.caller.tokens import HEADER
 from faas_seal.check import Check
-from faas_seal.draft import REQUIREMENTS, source_folder
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
-from faas_seal.problems import problem_in
-from faas_seal.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing import in_step
-from faas_seal.secretchecks import checks_of_secrets
-from faas_seal.secretfiles import SecretFiles
 from faas_seal.stackfile import (
     LANGUAGE,
     SEALED_FILE,
@@ -38,7 +39,6 @@ from faas_seal.stackfile import (
     gateway_address,
     sealed_folder,
 )
-from faas_seal.tokens import HEADER
 
 TIMEOUT_SECONDS = 3.0
 

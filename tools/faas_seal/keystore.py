@@ -77,7 +77,7 @@ class Keystore:
         return path
 
     def terms_path(self, name: str) -> Path:
-        """Return where `seal` remembers the terms of `name` (faas_seal.terms)."""
+        """Return where `seal` remembers the terms of `name` (faas_seal.author.terms)."""
         return self.folder / f"{check_name(name)}.terms"
 
     def function_keys(self) -> Iterator[bytes]:

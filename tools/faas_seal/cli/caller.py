@@ -14,6 +14,8 @@ from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 
 from faas_seal.addresses import base_address, check_address, function_in
+from faas_seal.caller.client import FunctionKey
+from faas_seal.caller.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
 from faas_seal.cli.common import (
     author_option,
     function_key,
@@ -22,8 +24,6 @@ from faas_seal.cli.common import (
     read_author,
     stack_option,
 )
-from faas_seal.client import FunctionKey
-from faas_seal.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
 from faas_seal.project import sealed_file_of, sealed_header

@@ -19,8 +19,8 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
 
 from faas_seal import keystore
+from faas_seal.author.forgotten import forgotten
 from faas_seal.errors import UsageError
-from faas_seal.forgotten import forgotten
 from faas_seal.keystore import KeySource, Keystore, parse_key
 from faas_seal.local.durations import parse_duration
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder

@@ -9,6 +9,8 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
+from faas_seal.author.secretfiles import SecretFiles, creation, denied_secret
+from faas_seal.author.terms import Terms
 from faas_seal.cli.common import (
     function_names,
     say,
@@ -21,9 +23,7 @@ from faas_seal.errors import UsageError
 from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import Keystore
 from faas_seal.project import read_sealed
-from faas_seal.secretfiles import SecretFiles, creation, denied_secret
 from faas_seal.stackfile import StackFile, find
-from faas_seal.terms import Terms
 
 _ID = re.compile(r"[0-9a-f]{16}")
 

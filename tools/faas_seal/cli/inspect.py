@@ -9,6 +9,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 from rich.text import Text
 
 from faas_seal import keystore
+from faas_seal.author.terms import Terms
 from faas_seal.cli.common import (
     console,
     describe_author,
@@ -23,7 +24,6 @@ from faas_seal.cli.common import (
 )
 from faas_seal.keystore import Keystore
 from faas_seal.project import read_sealed
-from faas_seal.terms import Terms
 
 
 @click.command()

@@ -16,6 +16,7 @@ from faas_sealed.formats.keys import (
 )
 from faas_sealed.formats.primitives import KEY_BYTES
 
+from faas_seal.author.secretfiles import SecretFiles, creation, transport_public, transport_secret
 from faas_seal.cli.common import (
     check_function,
     function_names,
@@ -36,7 +37,6 @@ from faas_seal.keystore import (
     write_function_key,
     write_key_file,
 )
-from faas_seal.secretfiles import SecretFiles, creation, transport_public, transport_secret
 from faas_seal.stackfile import StackFile, check_name, find
 
 # What is made, as a member of the JSON and for people.

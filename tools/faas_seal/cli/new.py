@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from faas_seal.author.scaffold import add_function, check_new, provide_template
 from faas_seal.cli.common import say, warn
 from faas_seal.cli.seal import seal
 from faas_seal.errors import ProgramFailed
-from faas_seal.scaffold import add_function, check_new, provide_template
 from faas_seal.stackfile import DEFAULT_GATEWAY, LANGUAGE, find
 
 

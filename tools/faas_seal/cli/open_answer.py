@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 from faas_sealed.formats.keys import SESSION
 
+from faas_seal.caller.sealed_answers import read_answer
 from faas_seal.errors import UnexpectedAnswer
 from faas_seal.keystore import read_key_file
-from faas_seal.sealed_answers import read_answer
 
 
 @click.command()

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from faas_seal.terms import When
+from faas_seal.author.terms import When
 
 _DAY = 24 * 3600
 _SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}

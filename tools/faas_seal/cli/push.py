@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import click
 
+from faas_seal.author.gateway import Gateway
+from faas_seal.author.pushing import SETTING, secret_of, wait_until_served
+from faas_seal.author.pushing import push as push_file
 from faas_seal.cli.common import (
     duration,
     function_names,
@@ -11,10 +14,7 @@ from faas_seal.cli.common import (
 )
 from faas_seal.cli.seal import seal
 from faas_seal.files import Replacement, replace_together
-from faas_seal.gateway import Gateway
 from faas_seal.project import read_sealed
-from faas_seal.pushing import SETTING, secret_of, wait_until_served
-from faas_seal.pushing import push as push_file
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 
 

@@ -10,8 +10,9 @@ from threading import Timer
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
+from faas_seal.author.draft import source_of
+from faas_seal.author.source import read_source
 from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option, warn
-from faas_seal.draft import source_of
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.scan import proof
@@ -21,7 +22,6 @@ from faas_seal.scan.search import Search
 from faas_seal.scan.source import canaries_of, without_common
 from faas_seal.scan.targets import Progress as Advance
 from faas_seal.scan.targets import search_target, size_of
-from faas_seal.source import read_source
 from faas_seal.stackfile import StackFile, find
 
 MOST_SHOWN = 20

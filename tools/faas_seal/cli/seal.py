@@ -8,6 +8,10 @@ import click
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import TRANSPORT_PUBLIC
 
+from faas_seal.author.draft import source_of
+from faas_seal.author.recipients import read_recipients
+from faas_seal.author.terms import NO_CHANGE, Change, When
+from faas_seal.author.watching import changes
 from faas_seal.cli.common import (
     author_option,
     complain,
@@ -23,13 +27,9 @@ from faas_seal.cli.common import (
 from faas_seal.cli.detached import finish, prepare
 from faas_seal.cli.options import when
 from faas_seal.cli.seal_once import Order, seal_once
-from faas_seal.draft import source_of
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource
-from faas_seal.recipients import read_recipients
 from faas_seal.stackfile import StackFile, find
-from faas_seal.terms import NO_CHANGE, Change, When
-from faas_seal.watching import changes
 
 
 @click.command()

@@ -22,16 +22,16 @@ from faas_sealed.formats.keys import (
 from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal import keystore
+from faas_seal.author.imports import unexplained
+from faas_seal.author.opening import Opening, gather
+from faas_seal.author.remains import left_behind, source_in_git, warnings_for, warnings_of_project
+from faas_seal.author.sealing import Plan, plan, point_to_sealed, write
+from faas_seal.author.secretfiles import SecretFiles, creation, transport_secret
+from faas_seal.author.terms import NO_CHANGE, Change, Terms
 from faas_seal.cli.common import say, say_json, warn
 from faas_seal.errors import UsageError
-from faas_seal.imports import unexplained
 from faas_seal.keystore import KeySource, Keystore
-from faas_seal.opening import Opening, gather
-from faas_seal.remains import left_behind, source_in_git, warnings_for, warnings_of_project
-from faas_seal.sealing import Plan, plan, point_to_sealed, write
-from faas_seal.secretfiles import SecretFiles, creation, transport_secret
 from faas_seal.stackfile import Function, StackFile
-from faas_seal.terms import NO_CHANGE, Change, Terms
 
 OLD_COPIES = "A copy of what was sealed before stays readable to whoever could read it."
 

@@ -35,7 +35,7 @@ def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int
     if sys.platform != "linux":
         raise UsageError("test is for Linux", hint="pytest --import-mode=importlib")
     # Only Linux has what this needs.
-    from faas_seal.testing import run_tests
+    from faas_seal.author.testing import run_tests
 
     return run_tests(
         StackFile.load(find(stack_option)), name, arguments, partial(warn, kind="note")

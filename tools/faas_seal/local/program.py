@@ -9,14 +9,14 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from faas_seal.draft import REQUIREMENTS, source_of
+from faas_seal.author.draft import REQUIREMENTS, source_of
+from faas_seal.author.secretfiles import SECRET_SETTINGS, SecretFiles
 from faas_seal.errors import StackFileRefused
 from faas_seal.keystore import Keystore
 from faas_seal.local.durations import parse_duration
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.template import Template, find_template
 from faas_seal.local.upstream import LOOPBACK
-from faas_seal.secretfiles import SECRET_SETTINGS, SecretFiles
 from faas_seal.stackfile import SEALED_FILE, StackFile, substitute
 
 NAMESPACE = "openfaas-fn"

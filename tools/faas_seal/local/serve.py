@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from faas_seal.draft import source_of
-from faas_seal.forgotten import forgotten
+from faas_seal.author.draft import source_of
+from faas_seal.author.forgotten import forgotten
+from faas_seal.author.watching import changes
 from faas_seal.local.console import Console
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.gateway import Gateway
 from faas_seal.local.program import load_program
 from faas_seal.local.supervisor import Supervisor
 from faas_seal.stackfile import StackFile, find
-from faas_seal.watching import changes
 
 # How long `seal --watch`, or a person, may take to seal what was saved before a word is said.
 SEALED_MEANWHILE_SECONDS = 2.0

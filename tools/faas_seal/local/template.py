@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import faas_seal
 from faas_seal.local.errors import CannotServe
 from faas_seal.stackfile import LANGUAGE
 
@@ -36,7 +35,7 @@ def find_template(project: Path, lang: str) -> Template:
 
     Raises CannotServe if there is none.
     """
-    package = Path(faas_seal.__file__).parent
+    package = Path(__file__).parents[1]
     candidates = [
         project / "template" / lang,
         package / "template" / LANGUAGE,

@@ -16,8 +16,8 @@ from faas_sealed.formats.keys import (
 )
 
 from faas_seal import keystore
+from faas_seal.author.terms import Terms
 from faas_seal.keystore import Keystore
-from faas_seal.terms import Terms
 
 _SHOWN = re.compile(r"(fs[katis]1_)[A-Za-z0-9_-]+")
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import faas_sealed
 
-from faas_seal.draft import REQUIREMENTS
+from faas_seal.author.draft import REQUIREMENTS
 from faas_seal.scan.needles import SHORTEST
 from faas_seal.scan.search import Search
 

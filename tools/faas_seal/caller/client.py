@@ -18,14 +18,14 @@ from faas_sealed.formats.primitives import KEY_BYTES
 from requests.auth import AuthBase
 
 from faas_seal.addresses import host, in_clear, is_loopback, is_queue, origin
-from faas_seal.discovery import Discovery, Seen, check_key, key_for
-from faas_seal.duplex import Duplex
+from faas_seal.caller.discovery import Discovery, Seen, check_key, key_for
+from faas_seal.caller.duplex import Duplex
+from faas_seal.caller.token_call import TokenCall
+from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.project import sealed_header
 from faas_seal.stackfile import find
-from faas_seal.token_call import TokenCall
-from faas_seal.tokens import HEADER
 
 CONNECT_TIMEOUT = 10  # seconds; how long the function then takes is its own affair
 

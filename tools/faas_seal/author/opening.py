@@ -13,15 +13,15 @@ from faas_sealed.formats.grant import grant
 from faas_sealed.formats.keys import key_id
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
-from faas_seal.errors import UsageError
-from faas_seal.keystore import Keystore
-from faas_seal.secretfiles import (
+from faas_seal.author.secretfiles import (
     SecretFiles,
     transport_public,
     transport_secret,
 )
+from faas_seal.author.terms import Terms
+from faas_seal.errors import UsageError
+from faas_seal.keystore import Keystore
 from faas_seal.stackfile import SEALED_FILE, Function, StackFile, sealed_folder
-from faas_seal.terms import Terms
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from faas_sealed.formats.errors import KeyRefused
 from faas_sealed.formats.header import Header
 
+from faas_seal.author.secretfiles import SecretFiles, secrets_of, transport_public, transport_secret
 from faas_seal.check import Check
-from faas_seal.secretfiles import SecretFiles, secrets_of, transport_public, transport_secret
 from faas_seal.stackfile import Function, StackFile
 
 

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from faas_seal.draft import REQUIREMENTS
+from faas_seal.author.draft import REQUIREMENTS
+from faas_seal.author.secretfiles import FOLDER as SECRETS
+from faas_seal.author.source import secret_in
 from faas_seal.keystore import FOLDER
-from faas_seal.secretfiles import FOLDER as SECRETS
-from faas_seal.source import secret_in
 from faas_seal.stackfile import SEALED_FILE, StackFile
 
 # What faas-cli makes of the template's handler folder.

@@ -15,14 +15,14 @@ import pathspec
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE
 
-from faas_seal import testing_child
-from faas_seal.draft import source_of
+from faas_seal.author import testing_child
+from faas_seal.author.draft import source_of
+from faas_seal.author.source import read_source
 from faas_seal.errors import ProgramMissing, UsageError
 from faas_seal.keystore import Keystore
 from faas_seal.local.interpreter import find_interpreter, install_beside
 from faas_seal.local.program import Program
 from faas_seal.local.template import find_template
-from faas_seal.source import read_source
 from faas_seal.stackfile import SEALED_FILE, StackFile, check_name
 
 # Whether a `.sealignore` leaves them out or not.

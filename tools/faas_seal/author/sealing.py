@@ -11,14 +11,14 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
-from faas_seal.draft import REQUIREMENTS, Draft, draft_of, source_of
+from faas_seal.author.draft import REQUIREMENTS, Draft, draft_of, source_of
+from faas_seal.author.imports import own_modules
+from faas_seal.author.opening import Opening, summary_of
+from faas_seal.author.secretfiles import transport_secret
+from faas_seal.author.terms import Terms
 from faas_seal.files import Replacement, read_if_there, replace_together
-from faas_seal.imports import own_modules
 from faas_seal.keystore import Keystore
-from faas_seal.opening import Opening, summary_of
-from faas_seal.secretfiles import transport_secret
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, Function, StackFile, check_name
-from faas_seal.terms import Terms
 
 
 @dataclass(frozen=True)

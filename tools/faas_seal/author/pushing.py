@@ -9,8 +9,8 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import claimed_author, verify, verify_lines
 
 from faas_seal.addresses import is_loopback
+from faas_seal.author.gateway import Gateway
 from faas_seal.errors import GatewayRefused, UsageError
-from faas_seal.gateway import Gateway
 from faas_seal.stackfile import Function
 
 SETTING = "seal_file"

@@ -12,9 +12,9 @@ from faas_sealed.formats.errors import KeyRefused, SealError
 from faas_sealed.formats.header import MAX_SLOTS
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_PUBLIC, identity_id
 
+from faas_seal.author.recipients import Recipient
 from faas_seal.errors import UsageError
 from faas_seal.keystore import read_private
-from faas_seal.recipients import Recipient
 
 
 @dataclass(frozen=True)

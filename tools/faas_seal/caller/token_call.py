@@ -12,13 +12,20 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.stream import SESSION_BYTES
 
 from faas_seal.addresses import destination
+from faas_seal.caller.problems import problem_in
+from faas_seal.caller.sealed_answers import Answer, open_answer, seal_request
+from faas_seal.caller.tokens import (
+    HEADER,
+    LIFETIME,
+    QUEUE_LIFETIME,
+    bind_request,
+    make_token,
+    no_body,
+)
 from faas_seal.errors import UsageError
-from faas_seal.problems import problem_in
-from faas_seal.sealed_answers import Answer, open_answer, seal_request
-from faas_seal.tokens import HEADER, LIFETIME, QUEUE_LIFETIME, bind_request, make_token, no_body
 
 if TYPE_CHECKING:
-    from faas_seal.client import FunctionKey
+    from faas_seal.caller.client import FunctionKey
 
 _PIECE_BYTES = 2**16
 # What a function answers to who knows what was true before.

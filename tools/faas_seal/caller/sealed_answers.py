@@ -25,9 +25,9 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ProtocolError
 
+from faas_seal.caller.problems import Problem, problem_in
+from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import UnexpectedAnswer, UsageError
-from faas_seal.problems import Problem, problem_in
-from faas_seal.tokens import HEADER
 
 # Of the connection, or for gateway and watchdog, which never see what is inside.
 _OUTSIDE = frozenset(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
 
+from faas_seal.author.sealing import in_step
 from faas_seal.keystore import author_seed
-from faas_seal.sealing import in_step
 from faas_seal.stackfile import StackFile
 
 

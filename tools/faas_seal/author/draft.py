@@ -16,10 +16,10 @@ from faas_sealed.formats.file import SealedFile, Unsigned, prepare
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 from faas_sealed.formats.primitives import hkdf
 
+from faas_seal.author.imports import libraries
+from faas_seal.author.opening import Opening, sealed_before
+from faas_seal.author.source import IGNORE_FILE, Source, read_source
 from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
-from faas_seal.imports import libraries
-from faas_seal.opening import Opening, sealed_before
-from faas_seal.source import IGNORE_FILE, Source, read_source
 from faas_seal.stackfile import (
     EXTENSION,
     LANGUAGE,
