@@ -17,9 +17,13 @@ from faas_seal import (
     verify,
 )
 from faas_seal.errors import InsecureKeyFile, SourceRefused
+from faas_sealed.formats.grant import open_grant
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_PUBLIC, TRANSPORT_PUBLIC
 
 from .conftest import HANDLER, Run
 
+ONES = bytes([1]) * 32
 FILES = {"handler.py": HANDLER.encode(), "data/x": b"\x00"}
 
 
@@ -41,6 +45,26 @@ def test_seals_files_for_several_keys_and_opens_them() -> None:
         open_sealed(sealed, author=author.public, key=FunctionKey.generate())
     with pytest.raises(WrongSignature):
         open_sealed(sealed, author=AuthorKey.generate().public, key=keys[0])
+
+
+def test_seals_for_identities_a_transport_key_and_a_time() -> None:
+    author, identity, transport = AuthorKey.generate(), PrivateKey(bytes(32)), PrivateKey(ONES)
+    sealed = seal(
+        FILES,
+        function="greet",
+        author=author,
+        identities=[IDENTITY_PUBLIC.encode(identity.public)],
+        transport=TRANSPORT_PUBLIC.encode(transport.public),
+        expires=2**40,
+    )
+    header = verify(sealed, author=author.public)
+    assert (header.transport, header.expires) == (transport.public, 2**40)
+    [slot] = header.slots
+    assert slot.to is not None
+    key = FunctionKey(FUNCTION_KEY.encode(open_grant(slot.to, identity, header.context)))
+    assert open_sealed(sealed, author=author.public, key=key) == FILES
+    with pytest.raises(MalformedKey):
+        seal(FILES, function="greet", author=author, identities=["fsip1_x"])
 
 
 def test_seals_a_folder_as_the_command_does(project: Path) -> None:

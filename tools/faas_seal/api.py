@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_sealed.formats import bundle, file
+from faas_sealed.formats.grant import grant
 from faas_sealed.formats.header import Header
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, author_public
-from faas_sealed.formats.primitives import KEY_BYTES
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    AUTHOR_SEED,
+    IDENTITY_PUBLIC,
+    TRANSPORT_PUBLIC,
+    author_public,
+)
+from faas_sealed.formats.primitives import KEY_BYTES, context
 
 from faas_seal.author.imports import libraries
 from faas_seal.author.source import check_files, read_source
@@ -46,26 +53,40 @@ def seal(
     *,
     function: str,
     author: AuthorKey,
-    keys: Iterable[FunctionKey],
+    keys: Iterable[FunctionKey] = (),
+    identities: Iterable[str] = (),
+    transport: str | None = None,
     created: int | None = None,
+    expires: int | None = None,
 ) -> bytes:
     """Return the sealed file of a source folder, or of files given by relative name.
 
-    `function` is the name that the function is deployed under; each of `keys` opens it.
-    `created` is in seconds since the epoch, by default now; a runtime that has one file
-    takes only a newer one. Raises SourceRefused as `faas-seal seal` does.
+    `function` is the name that the function is deployed under. Each of `keys` opens it,
+    and so does a key that is new for each of `identities`, public keys `fsip1_…`, and
+    sealed to that. `transport` is the function's public key `fstp1_…`, for key tokens.
+    Times are in seconds since the epoch; `created` is by default now, and a runtime that
+    has one file takes only a newer one. Raises SourceRefused as `faas-seal seal` does,
+    MalformedKey for a public key that is none.
     """
     if isinstance(source, Mapping):
         files: Mapping[str, bytes] = source
         check_files(files)
     else:
         files = read_source(Path(source)).files
+    aad = context(function, author_public(author.seed))
+    recipients = [file.Recipient(key.secret) for key in keys]
+    for identity in identities:
+        new = os.urandom(KEY_BYTES)
+        to = grant(new, IDENTITY_PUBLIC.decode(identity), aad)
+        recipients.append(file.Recipient(new, to=to))
     return file.seal(
         bundle.pack(files),
         function=function,
         seed=author.seed,
-        recipients=[file.Recipient(key.secret) for key in keys],
+        recipients=recipients,
         created=int(time.time()) if created is None else created,
+        expires=expires,
+        transport=None if transport is None else TRANSPORT_PUBLIC.decode(transport),
         preload=libraries(files),
     ).serialise()
 
