@@ -21,6 +21,7 @@ from rich.progress import Progress
 from benchmarks import images, report
 from benchmarks.contestants import Contestant, contestants
 from benchmarks.measure import Load, idle_memory, load
+from benchmarks.opening import costs
 from benchmarks.running import WATCHDOG, running
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -66,6 +67,7 @@ def bench(rounds: int, seconds: int, output: Path) -> None:
             page += report.loads_table(watched)
         else:
             page += [f"Not measured: {WATCHDOG} is not on PATH."]
+        page += ["", "## What a key token costs", "", *report.costs_table(costs(), direct)]
         page += ["", "## Start and memory", "", *_starts(servers, rounds)]
         page += ["", "## Image", ""]
         if images.available():

@@ -52,6 +52,16 @@ def figures_table(names: Iterable[str], columns: Mapping[str, Mapping[str, float
     return lines
 
 
+def costs_table(costs: Mapping[str, float], loads: Loads) -> list[str]:
+    """Return a table of what steps cost, beside a whole request of one client."""
+    name = next(name for name in loads if "token" in name)
+    whole = 1e6 / middle(loads[name][1]).throughput
+    lines = [f"A request of one client with a key token takes {whole:,.0f} µs.", ""]
+    lines += ["| | µs | of such a request |", "|---|---|---|"]
+    lines += [f"| {step} | {cost:,.1f} | {cost / whole:.2f} |" for step, cost in costs.items()]
+    return lines
+
+
 def machine() -> str:
     """Return what this was measured on, in a line."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("flask", "waitress"))

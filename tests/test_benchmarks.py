@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.contestants import contestants
 from benchmarks.measure import Load, idle_memory
-from benchmarks.report import loads_table
+from benchmarks.opening import costs
+from benchmarks.report import costs_table, loads_table
 from benchmarks.running import running, session
 
 from .support import free_port
@@ -33,6 +34,14 @@ def test_memory_is_that_of_all_processes(tmp_path: Path) -> None:
         alone = idle_memory(server)
     with running(ours[-1]) as server:
         assert idle_memory(server) > alone > 5
+
+
+def test_costs_are_compared_with_a_whole_request() -> None:
+    found = costs()
+    assert all(cost > 0 for cost in found.values())
+    lines = costs_table(found, {"plain": {1: [Load(4, 0, 0)]}, "key token": {1: [Load(2, 0, 0)]}})
+    assert lines[0] == "A request of one client with a key token takes 500,000 µs."
+    assert len(lines) == len(found) + 4
 
 
 def test_a_table_compares_medians_with_the_first_row() -> None:

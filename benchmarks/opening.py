@@ -1,0 +1,54 @@
+"""What the cryptography of a request costs, beside the whole of it."""
+
+from __future__ import annotations
+
+import os
+import time
+import timeit
+from collections.abc import Callable
+
+from faas_sealed.formats.bundle import pack
+from faas_sealed.formats.file import Recipient, seal
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.stream import CHUNK_BYTES, Head, Opener, Sealer, request_key
+from faas_sealed.formats.token import KeyToken, open_token, seal_token
+
+REPEAT = 5
+
+
+def costs() -> dict[str, float]:
+    """Return the microseconds of each step: the least of a few series of many runs."""
+    key, seed, session = (os.urandom(32) for _ in range(3))
+    transport = PrivateKey(os.urandom(32))
+    sealed = seal(
+        pack({"handler.py": b"def handle(event, context):\n    return 'x'\n"}),
+        function="bench",
+        seed=seed,
+        recipients=[Recipient(key)],
+        created=1,
+        transport=transport.public,
+    )
+    context, now = sealed.header.context, time.time()
+    token = KeyToken(key, int(now) + 3600, os.urandom(32))
+    text = seal_token(token, transport.public, context)
+    sealer = Sealer(request_key(session))
+    begin, frame = sealer.start(Head(())), os.urandom(CHUNK_BYTES)
+    first = sealer.frame(frame)
+
+    def open_frame() -> None:
+        Opener(request_key(session)).feed(begin + first)
+
+    steps: dict[str, Callable[[], object]] = {
+        "a caller makes a key token": lambda: seal_token(token, transport.public, context),
+        "a worker opens it": lambda: open_token(text, transport, context),
+        "it unwraps the content key": lambda: sealed.content_key(key, now),
+        "it opens a frame of 64 KiB": open_frame,
+        "it seals one": lambda: sealer.frame(frame),
+    }
+    return {name: _microseconds(step) for name, step in steps.items()}
+
+
+def _microseconds(step: Callable[[], object]) -> float:
+    timer = timeit.Timer(step)
+    count, _ = timer.autorange()
+    return min(timer.repeat(REPEAT, count)) / count * 1e6
