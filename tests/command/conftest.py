@@ -39,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    for name in ("OPENFAAS_URL", "OPENFAAS_PREFIX", "CI"):
+    for name in ("OPENFAAS_URL", "OPENFAAS_PREFIX", "OPENFAAS_CONFIG", "CI", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     return folder
