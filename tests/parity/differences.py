@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .case import ONE
 from .difference import PROBLEM_HEADERS, Difference, answer, in_json, logged, problem, raised
-from .outcome import Outcome
+from .outcome import SEALED_LINES, Outcome
 
 DIFFERENCES = (
     Difference(
@@ -280,6 +280,23 @@ DIFFERENCES = (
         "What is printed is in the log at once",
         "python3-http's Python keeps it until there are 8 KiB, and loses at its end what is left.",
         {"The log": {"by-print": logged(stdout=("printed",))}},
+    ),
+    Difference(
+        "Two paths are the runtime's",
+        "`GET /.well-known/faas-seal` tells callers what the author has signed, and `…/ready` the "
+        "watchdog that requests may come. `seal_discovery: off` leaves the first to the handler.",
+        {
+            "`event.path`": {
+                "/.well-known/faas-seal": {
+                    "status": 200,
+                    "headers": {
+                        "cache-control": "no-store",
+                        "content-type": "application/octet-stream",
+                    },
+                    "body": SEALED_LINES,
+                }
+            }
+        },
     ),
     Difference(
         "Names of modules stay out of the log",
