@@ -218,7 +218,7 @@ def alter_template(project: Path) -> None:
         (lose_key, "greet: there is no function key for greet: .faas-seal/greet.key does not exi"),
         (lose_key, "-> restore .faas-seal/greet.key from your copy; without one, faas-seal seal"),
         (replace_signing_key, "greet: greet belongs to the author fsap1_"),
-        (replace_signing_key, "take it over with --new-author"),
+        (replace_signing_key, "not yours -> faas-seal seal greet --author-key-file FILE, of its"),
         (name_another_author, "greet: the file is signed by fsap1_"),
         (name_another_author, f", expected {ANOTHER} -> faas-seal seal greet --author-key-file"),
         (let_it_expire, "greet: has expired -> faas-seal seal greet"),

@@ -89,6 +89,16 @@ def test_a_name_that_the_stack_file_has_not_is_told_with_those_it_has(
     assert "hint: its functions are greet" in said
 
 
+@pytest.mark.parametrize("verb", [["inspect"], ["verify"], ["open", "--out", "out"]])
+def test_outside_of_a_project_it_is_told_of_the_folder(
+    run: Run, verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run(*verb, "greet", status=4).stderr
+    assert "there is no stack file stack.yaml" in said
+    assert "hint: is this the project's folder? " in said
+
+
 @pytest.mark.parametrize("verb", ["inspect", "verify"])
 def test_a_forgotten_seal_is_told_of(sealed: Path, run: Run, verb: str) -> None:
     assert run(verb, "greet").stderr == ""

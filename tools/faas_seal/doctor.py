@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import faas_sealed
-from faas_sealed.formats.errors import KeyRefused, MissingKey, SealError
+from faas_sealed.formats.errors import KeyRefused, MissingKey, SealError, WrongSignature
 from faas_sealed.formats.file import verify
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public, key_id
@@ -193,6 +193,9 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         unchanged = in_step(stack, name, keystore.author_seed())
     except KeyRefused as error:
         yield Check(name, None, f"not known to be in order: {error}", error.hint)
+        return
+    except WrongSignature as error:
+        yield Check(name, False, str(error), _seal_anew(function))
         return
     except SealError as error:
         step = error.hint or f"mend that, and then: faas-seal seal {name}"

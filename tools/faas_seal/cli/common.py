@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
-from faas_sealed.formats.errors import MissingKey
+from faas_sealed.formats.errors import FileRefused, MissingKey
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
@@ -99,12 +99,18 @@ def project(stack: str | None) -> Path:
 def sealed_path(target: str, stack: str | None) -> Path:
     """Return the sealed file that a function's name or a path means.
 
-    Raises UsageError where there is none and the stack file has no such function.
+    Where there is none, raises UsageError for a name that the stack file has not, and
+    FileRefused where there is no stack file either.
     """
     path = Path(target)
     if FUNCTION_NAME.fullmatch(target) and not path.is_file():
         path = sealed_folder(project(stack), target) / SEALED_FILE
         if not path.exists():
+            if not find(stack).exists():
+                raise FileRefused(
+                    f"there is no sealed file {path}, and there is no stack file {find(stack)}",
+                    hint="is this the project's folder? --yaml names a stack file elsewhere",
+                )
             check_function(target, stack)
     elif path.is_dir():
         path = path / SEALED_FILE
