@@ -72,14 +72,16 @@ def run() -> Run:
     return run
 
 
-def start(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Start `faas-seal` as a process of its own, with pipes to read from."""
+def start(
+    *arguments: str, stdin: int = subprocess.DEVNULL, output: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    """Start `faas-seal` as a process of its own, with pipes to read from, or with an output."""
     return subprocess.Popen(
         [sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
         stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
     )
 
 

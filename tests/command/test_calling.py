@@ -256,7 +256,12 @@ def test_another_author_or_key_is_refused_before_the_call(
     direct: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = AUTHOR_PUBLIC.encode(author_public(MINE))
-    run("invoke", *direct, "-d", "", "--author", other, status=4)
+    said = run("invoke", *direct, "-d", "", "--author", other, status=4).stderr
+    assert (
+        f"{direct[0]} does not show its author's signature: the file is signed by {AUTHOR}" in said
+    )
+    assert f", expected {other}" in said
+    assert "hint: is that the function's address, and --author its author's public key?" in said
     monkeypatch.setenv("KEY", FUNCTION_KEY.encode(os.urandom(32)))
     assert "is not sealed with the key" in run("invoke", *direct, "-d", "", status=3).stderr
     run("invoke", *direct, "-d", "", "--identity", "x", status=2)
@@ -281,12 +286,14 @@ def test_the_status_inside_counts(direct: list[str], run: Run) -> None:
     assert "redirect" in run("invoke", *direct, "--sealed", "--path", "moved", status=5).stderr
     failed = run("invoke", *direct, "--sealed", "--path", "fail", "-d", "", status=5).stderr
     assert "The handler failed" in failed
+    assert "hint: what it has logged: faas-cli logs tested | faas-seal explain" in failed
 
 
 def test_an_answer_that_breaks_off_is_an_error(direct: list[str], run: Run) -> None:
     result = run("invoke", *direct, "--sealed", "--path", "break", "-d", "", status=5)
     assert result.stdout == "begun"
     assert "ended early" in result.stderr
+    assert "faas-cli logs tested | faas-seal explain" in result.stderr
 
 
 @pytest.mark.usefixtures("project")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,17 +14,22 @@ import pytest
 from faas_seal import keystore
 from faas_seal.author.secretfiles import SecretFiles
 from faas_seal.author.source import read_source
+from faas_seal.caller.discovery import PATH
 from faas_seal.keystore import Keystore
 from faas_seal.stackfile import LANGUAGE
 from faas_sealed.formats.bundle import pack
-from faas_sealed.formats.file import Recipient, seal
+from faas_sealed.formats.errors import MalformedKey, NotReady
+from faas_sealed.formats.file import Recipient, claimed_author, seal, verify
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
 from ..local.conftest import Project as LocalProject
 from .conftest import STACK, Run
+from .deployed import AUTHOR, problem, sealed
 from .servers import Answer, Request, server
 
 TEMPLATE = Path(__file__).parents[2] / "template" / LANGUAGE
 NOWHERE = "http://127.0.0.1:1"
+ANOTHER = AUTHOR_PUBLIC.encode(author_public(bytes(32)))
 
 
 def findings(run: Run, passed: bool | None, status: int, gateway: str = NOWHERE) -> str:
@@ -82,6 +88,20 @@ def track_keys(project: Path) -> None:
 def change_key(project: Path) -> None:
     (project / ".faas-seal" / "greet.key").unlink()
     Keystore(project).add("greet", bytes(32))
+
+
+def lose_key(project: Path) -> None:
+    (project / ".faas-seal" / "greet.key").unlink()
+
+
+def replace_signing_key(_: Path) -> None:
+    keystore.author_key_path().unlink()
+    keystore.add_author(bytes(32))
+
+
+def name_another_author(project: Path) -> None:
+    stack = project / "stack.yaml"
+    stack.write_text(re.sub("fsap1_.*", ANOTHER, stack.read_text()))
 
 
 def move_source(project: Path) -> None:
@@ -195,6 +215,12 @@ def alter_template(project: Path) -> None:
             "greet: not sealed yet, and the signing key is refused -> chmod 600 ",
         ),
         (alter_sealed_file, "greet: the ciphertext is altered -> faas-seal seal greet"),
+        (lose_key, "greet: there is no function key for greet: .faas-seal/greet.key does not exi"),
+        (lose_key, "-> restore .faas-seal/greet.key from your copy; without one, faas-seal seal"),
+        (replace_signing_key, "greet: greet belongs to the author fsap1_"),
+        (replace_signing_key, "take it over with --new-author"),
+        (name_another_author, "greet: the file is signed by fsap1_"),
+        (name_another_author, f", expected {ANOTHER} -> faas-seal seal greet --author-key-file"),
         (let_it_expire, "greet: has expired -> faas-seal seal greet"),
         (refer_to_another_file, "greet/requirements.txt has '-r base.txt'"),
         (save_requirements_as_utf_16, "greet/requirements.txt is not UTF-8"),
@@ -293,10 +319,11 @@ def test_without_the_signing_key_an_altered_file_is_found(project: Path, run: Ru
 @pytest.mark.parametrize(
     ("answer", "passed", "finding"),
     [
-        (Answer(404), None, "greet: not deployed at"),
-        (Answer(200, {}, b"hello"), False, "is not sealed -> faas-seal up"),
+        (Answer(404), None, "-> faas-seal local-run greet, or faas-seal up greet"),
+        (Answer(200, {}, b"hello"), False, "is not sealed -> faas-seal up greet"),
         (Answer(301, {"Location": "https://gateway.example/"}), None, "answers 301"),
-        (Answer(503), None, "answers 503: Service Unavailable"),
+        (Answer(500), False, "-> its log tells why: faas-cli logs greet"),
+        (Answer(503), False, "answers 503: Service Unavailable"),
     ],
 )
 def test_what_else_a_gateway_may_answer(
@@ -338,6 +365,7 @@ def test_a_function_that_is_served_is_asked_without_its_key(
         said = findings(run, True, 0, f"http://127.0.0.1:{served.port}")
         assert "program: deployed at" in said
         assert "the key header arrives" in said
+        assert "program: deployed is what is sealed" in said
 
         def without_the_key(request: Request) -> Answer:
             answer = served.request(request.path, method=request.method)
@@ -347,3 +375,88 @@ def test_a_function_that_is_served_is_asked_without_its_key(
             said = findings(run, False, 1, gateway.url)
         assert f"program: X-Function-Key does not arrive at {gateway.url}" in said
         assert "handler-error" not in served.stderr.text
+
+
+def lines_of(project: Path) -> bytes:
+    data = (project / "sealed" / "greet" / "function.sealed").read_bytes()
+    return verify(data, claimed_author(data)).lines
+
+
+def test_what_is_sealed_and_not_deployed_is_found(project: Path, run: Run) -> None:
+    run("seal")
+    deployed = Answer(body=lines_of(project))
+
+    def answer(request: Request) -> Answer:
+        return deployed if request.path.endswith(PATH) else problem(MalformedKey)
+
+    with server(answer) as gateway:
+        assert "greet: deployed is what is sealed" in findings(run, True, 0, gateway.url)
+        before = content_id(run)
+        change_source(project)
+        run("seal")
+        said = findings(run, False, 1, gateway.url)
+        ids = f"deployed is content id {before}, sealed is {content_id(run)}"
+        assert said == f"greet: {ids} -> faas-seal up greet"
+        stack = project / "stack.yaml"
+        stack.write_text(
+            stack.read_text().replace("seal_author", "seal_file: x\n      seal_author")
+        )
+        assert "-> faas-seal up greet, or faas-seal push greet" in findings(
+            run, False, 1, gateway.url
+        )
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("deployed", "passed", "finding"),
+    [
+        (Answer(body=sealed(bytes(32), function="greet").lines), False, f"is signed by {AUTHOR}"),
+        (Answer(body=b"<html>"), False, "this is not a sealed file"),
+        (Answer(401), None, "not known to be what is sealed: "),
+    ],
+    ids=["another author's", "no sealed file", "discovery is off"],
+)
+def test_what_else_may_be_deployed(
+    run: Run, deployed: Answer, passed: bool | None, finding: str
+) -> None:
+    run("seal")
+
+    def answer(request: Request) -> Answer:
+        return deployed if request.path.endswith(PATH) else problem(MalformedKey)
+
+    with server(answer) as gateway:
+        assert finding in findings(run, passed, int(passed is False), gateway.url)
+
+
+@pytest.mark.usefixtures("project")
+def test_another_function_of_the_author_is_not_what_is_sealed(run: Run) -> None:
+    run("seal")
+    file = seal(
+        pack({"handler.py": b"def handle(event, context): pass"}),
+        function="other",
+        seed=keystore.author_seed(),
+        recipients=[Recipient(bytes(32))],
+        created=1,
+    )
+
+    def answer(request: Request) -> Answer:
+        return Answer(body=file.lines) if request.path.endswith(PATH) else problem(NotReady)
+
+    with server(answer) as gateway:
+        assert "is the function other, expected greet -> " in findings(run, False, 1, gateway.url)
+        assert "answers 503: The function is not ready" in findings(run, None, 1, gateway.url)
+
+
+def test_a_key_of_ones_own_is_not_missed_where_recipients_alone_open_it(
+    project: Path, run: Run
+) -> None:
+    identity = run("keygen", "--identity").stdout.strip()
+    run("seal", "greet", "--no-own-key", "--to", identity)
+    assert not (project / ".faas-seal" / "greet.key").exists()
+    assert "greet: sealed as its source is" in findings(run, True, 0)
+
+
+def content_id(run: Run) -> str:
+    """Return the content id of what is sealed."""
+    found: str = json.loads(run("inspect", "greet", "--json").stdout)["content_id"]
+    return found

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import socket
 import subprocess
 import threading
@@ -83,7 +85,43 @@ def test_what_is_not_there_may_not_be_deployed(run: Run) -> None:
     with server(lambda _: Answer(404, {}, b"not found")) as running:
         result = run("invoke", "greet", "-d", "", "--gateway", running.url, status=5)
     assert result.stdout == "not found"
-    assert "it is not deployed there: faas-seal up; faas-cli list" in result.stderr
+    assert "it is not there: faas-seal local-run greet, or faas-seal up greet" in result.stderr
+
+
+@pytest.mark.usefixtures("sealed")
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_failure_that_is_not_the_runtimes_is_in_the_log(run: Run, status: int) -> None:
+    with server(lambda _: Answer(status, {}, b"no")) as running:
+        result = run("invoke", "greet", "-d", "", "--gateway", running.url, status=5)
+    assert "hint: unless the handler says so, its log tells why: faas-cli logs greet" in (
+        result.stderr
+    )
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_error_begins_a_line_of_its_own_on_a_terminal_and_a_pipe_gets_no_more() -> None:
+    with server(lambda _: Answer(500, {}, b"no")) as running:
+        words = ("invoke", "greet", "--gateway", running.url)
+        assert start(*words).communicate(timeout=20)[0] == b"no"
+        ours, terminal = pty.openpty()
+        with start(*words, output=terminal) as process:
+            os.close(terminal)
+            assert process.wait(20) == 5
+        shown = os.read(ours, 65536)
+        os.close(ours)
+    assert shown.startswith(b"no\r\n")
+    assert b"\nfaas-seal: error: " in re.sub(rb"\x1b\[[0-9;]*m", b"", shown)
+
+
+def test_someone_elses_function_is_called_with_its_author(
+    sealed: Path, run: Run, gateway: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (sealed, sealed.parent):
+        monkeypatch.chdir(folder)
+        for verb in ("invoke", "header"):
+            said = run(verb, f"{gateway.url}/function/theirs", status=3).stderr
+            assert "hint: someone else's function? Name its author: --author fsap1_…" in said
+    assert gateway.requests == []
 
 
 @pytest.mark.usefixtures("sealed")
@@ -167,6 +205,7 @@ def test_prints_bytes_as_they_are_and_as_they_come() -> None:
         (errors.Busy, 5),
         (errors.Deadline, 5),
         (errors.HandlerError, 5),
+        (errors.WorkerDied, 5),
     ],
 )
 @pytest.mark.usefixtures("sealed")
@@ -178,6 +217,7 @@ def test_an_error_of_the_runtime_ends_with_its_exit_status(
         result = run("invoke", "greet", "--gateway", running.url, status=status)
     assert result.stdout == ""
     assert f"faas-seal: error: {error.title} (reference call-1)" in result.stderr
+    assert "hint: " in result.stderr
 
 
 @pytest.mark.usefixtures("sealed")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from faas_seal import AuthorKey, FunctionKey
+from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore, author_key_path
 from faas_sealed.formats.errors import KeyRefused
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY, TextForm, key_id
@@ -97,6 +98,26 @@ def test_a_lost_key_is_restored_and_not_made_anew(
     assert "hint: restore .faas-seal/greet.key from your copy" in said
     assert "faas-seal seal greet makes a new key: deploy again" in said
     assert "keygen" not in said
+
+
+def test_outside_of_a_project_it_is_told_of_the_folder(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for verb in ("header", "invoke"):
+        said = run(verb, "greet", status=3).stderr
+        assert "no function key for greet, and there is no stack file stack.yaml" in said
+        assert "hint: is this the project's folder? " in said
+    with pytest.raises(KeyRefused) as caught:
+        FunctionKey.of_project("greet", tmp_path)
+    assert "folder= in Python" in caught.value.hint
+
+
+@pytest.mark.usefixtures("project")
+def test_a_program_is_told_which_functions_there_are() -> None:
+    with pytest.raises(UsageError) as caught:
+        FunctionKey.of_project("gret")
+    assert caught.value.hint == "its functions are greet"
 
 
 @pytest.mark.usefixtures("project")

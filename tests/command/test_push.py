@@ -14,6 +14,7 @@ from faas_seal.author.pushing import MOST_IN_KUBERNETES, wait_until_served
 from faas_seal.errors import GatewayRefused
 from faas_sealed.formats.file import claimed_author, verify
 
+from ..local.conftest import Project as LocalProject
 from .conftest import Run
 from .servers import Answer, Request, Server, server
 
@@ -120,6 +121,21 @@ def test_faas_clis_login_is_used_and_missed(
         (elsewhere / "config.yml").write_text(f"auths:\n{entry}")
         monkeypatch.setenv("OPENFAAS_CONFIG", str(elsewhere))
         run("push", "greet")
+
+
+def test_local_run_takes_no_pushes_and_needs_none(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = LocalProject(tmp_path / "served")
+    local.folder.mkdir()
+    local.add()
+    local.seal()
+    monkeypatch.setenv("HOME", local.variables["HOME"])
+    monkeypatch.chdir(local.folder)
+    with local.serving() as served:
+        gateway = f"http://127.0.0.1:{served.port}"
+        said = run("push", "program", "--setup", "--gateway", gateway, status=1).stderr
+        assert "hint: is this local-run? It serves each seal by itself" in said
 
 
 def test_what_a_kubernetes_secret_cannot_hold_is_refused_before_it_is_sent(

@@ -79,6 +79,16 @@ def test_what_is_no_sealed_file_ends_with_status_4(
     assert not (project / "out").exists()
 
 
+@pytest.mark.usefixtures("sealed")
+@pytest.mark.parametrize("verb", [["inspect"], ["verify"], ["open", "--out", "out"]])
+def test_a_name_that_the_stack_file_has_not_is_told_with_those_it_has(
+    run: Run, verb: list[str]
+) -> None:
+    said = run(*verb, "gret", status=2).stderr
+    assert "has no function 'gret'" in said
+    assert "hint: its functions are greet" in said
+
+
 @pytest.mark.parametrize("verb", ["inspect", "verify"])
 def test_a_forgotten_seal_is_told_of(sealed: Path, run: Run, verb: str) -> None:
     assert run(verb, "greet").stderr == ""

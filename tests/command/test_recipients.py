@@ -392,3 +392,10 @@ def test_scan_looks_for_the_keys_of_recipients(project: Path, run: Run) -> None:
     key = key_of(sealed(project), ADA)
     (project / "leak").write_bytes(b"." * 100 + key + b"." * 100)
     assert key_id(key) in run("scan", "leak", status=1).stdout
+
+
+@pytest.mark.usefixtures("project")
+def test_a_file_of_recipients_that_is_not_there_is_told_with_what_it_would_hold(run: Run) -> None:
+    said = run("seal", "greet", "--to", "nofile", status=2).stderr
+    assert "there is no file nofile" in said
+    assert "hint: a recipient is a public key, fsip1_…, or a file of them" in said

@@ -115,6 +115,7 @@ def test_faas_cli_deploys_those_named_and_its_status_comes_back(project: Path, r
         refused = run("up", "greet", *build_only, f"-g{gateway.url}", status=1)
         assert "did not take the secret greet-transport: " in refused.stderr
         assert "unauthorized access" in refused.stderr
+        assert f"hint: faas-cli login --gateway {gateway.url}\n" in refused.stderr
         assert secrets_in(gateway.requests) == ["greet-transport"]
         assert "/system/functions" not in [request.path for request in gateway.requests]
 
@@ -158,6 +159,25 @@ def test_secrets_go_to_the_gateway_that_the_function_goes_to(
     given = ("-ghttp://other:8080", "--tls-no-verify", "-n", "staging", "--token=T")
     run("up", "--tag", "sha", *given, status=7)
     assert secrets.read_text() == f"{create} {place} {' '.join(given)}\n"
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "gateway"),
+    [
+        ("", "http://127.0.0.1:8080"),
+        ("-g https://a.example", "https://a.example"),
+        ("--tag sha --gateway=https://a.example -n fn", "https://a.example"),
+        ("-ghttps://b.example --gateway https://a.example", "https://a.example"),
+    ],
+)
+def test_without_a_login_it_says_how_to_get_one(
+    run: Run, said: Path, words: str, gateway: str
+) -> None:
+    program = said.parent / "bin" / "faas-cli"
+    program.write_text("#!/bin/sh\necho 'unauthorized access, run \"faas-cli login\"'\n")
+    refused = run("up", *words.split(), status=1).stderr
+    assert f"hint: faas-cli login --gateway {gateway}\n" in refused
 
 
 def test_what_is_not_here_is_not_given(project: Path, run: Run, said: Path) -> None:

@@ -211,6 +211,7 @@ def test_a_sealed_answer_is_opened_when_the_callback_has_brought_it(
         answer.write_bytes(receiver.next().body)
         failed = opened("two.session")
         assert (failed.returncode, "handler-error" in failed.stdout) == (5, True)
+        assert "faas-seal open-answer … | faas-seal explain" in failed.stderr
         answer.write_bytes(callback.body[:-1])
         assert opened("one.session").returncode == 5
 

@@ -14,23 +14,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import faas_sealed
-import requests
-from faas_sealed.formats.errors import FileRefused, KeyRefused, MalformedKey, MissingKey, SealError
+from faas_sealed.formats.errors import KeyRefused, MissingKey, SealError
 from faas_sealed.formats.file import verify
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, key_id
+from faas_sealed.formats.header import Header
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public, key_id
 
 from faas_seal import keystore
-from faas_seal.addresses import is_loopback
 from faas_seal.author.draft import REQUIREMENTS, source_folder
 from faas_seal.author.remains import left_behind, open_to_git, warnings_for, warnings_of_project
 from faas_seal.author.sealing import in_step
 from faas_seal.author.secretchecks import checks_of_secrets
 from faas_seal.author.secretfiles import SecretFiles
-from faas_seal.caller.problems import problem_in
-from faas_seal.caller.tokens import HEADER
+from faas_seal.author.terms import Terms
 from faas_seal.check import Check
+from faas_seal.deployed import checks_of_gateway
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
+from faas_seal.signatures import signed_by
 from faas_seal.stackfile import (
     LANGUAGE,
     SEALED_FILE,
@@ -67,7 +67,8 @@ def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[C
     yield from _told("template", _template(stack))
     for function in functions:
         yield from _told(function.name, _function(stack, function))
-    yield from _gateway(gateway_address(gateway, stack.gateway), functions)
+    sealed = [(function, _sealed(stack, function)) for function in functions]
+    yield from checks_of_gateway(gateway_address(gateway, stack.gateway), sealed)
 
 
 def _told(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
@@ -173,29 +174,29 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
     yield from _requirements(name, source / REQUIREMENTS)
     path = sealed_folder(stack.folder, name) / SEALED_FILE
+    if not path.exists():
+        yield _not_sealed(name)
+        return
     try:
-        if not path.exists():
-            yield _not_sealed(name)
-            return
-        author = keystore.known_author() or _named_author(function)
-        file = verify(path.read_bytes(), author)
-        key = Keystore(stack.folder).function_key(name)
+        file = signed_by(_author_of(function), path.read_bytes(), verify)
+        ids = [slot.id for slot in file.header.slots]
+        own_id = _own_key_id(stack, name)
+    except SealError as error:
+        yield Check(name, False, str(error), error.hint or _seal_anew(function))
+        return
+    if own_id is not None and own_id not in ids:
+        finding = f"sealed for another key: it opens with {', '.join(ids)}, and yours is {own_id}"
+        step = f"put that key back, or seal for yours: faas-seal seal {name}"
+        yield Check(name, False, finding, step)
+        return
+    try:
         unchanged = in_step(stack, name, keystore.author_seed())
     except KeyRefused as error:
         yield Check(name, None, f"not known to be in order: {error}", error.hint)
         return
-    except FileRefused as error:
-        yield Check(name, False, str(error), error.hint or f"faas-seal seal {name}")
-        return
     except SealError as error:
         step = error.hint or f"mend that, and then: faas-seal seal {name}"
         yield Check(name, False, str(error), step)
-        return
-    ids = [slot.id for slot in file.header.slots]
-    if key_id(key) not in ids:
-        finding = f"sealed for another key: it opens with {', '.join(ids)}, and yours is "
-        step = f"put that key back, or seal for yours: faas-seal seal {name}"
-        yield Check(name, False, finding + key_id(key), step)
         return
     if file.header.expires is not None and file.header.expires <= time.time():
         yield Check(name, False, "has expired", f"faas-seal seal {name}")
@@ -236,51 +237,32 @@ def _requirements(name: str, path: Path) -> Iterator[Check]:
         yield Check(name, False, finding, f"write into {path} what that says")
 
 
-def _named_author(function: Function) -> bytes:
-    """Return the author that the stack file names, for those who have no signing key."""
-    return AUTHOR_PUBLIC.decode(function.environment.get("seal_author", ""))
+def _own_key_id(stack: StackFile, name: str) -> str | None:
+    """Return the id of the project's own key, or None where only recipients open the function."""
+    store = Keystore(stack.folder)
+    own = Terms.load(store.terms_path(name)).own_key
+    return key_id(store.function_key(name)) if own else None
 
 
-def _gateway(url: str, functions: Sequence[Function]) -> Iterator[Check]:
+def _author_of(function: Function) -> bytes:
+    """Return whose signature the container wants, or else this user's."""
+    named = function.environment.get("seal_author")
+    return AUTHOR_PUBLIC.decode(named) if named else author_public(keystore.author_seed())
+
+
+def _seal_anew(function: Function) -> str:
+    """Return the command that seals a function again: seal takes nobody's place unasked."""
+    command = f"faas-seal seal {function.name}"
+    named, mine = function.environment.get("seal_author"), keystore.known_author()
+    if not named or (mine is not None and named == AUTHOR_PUBLIC.encode(mine)):
+        return command
+    return f"{command} --author-key-file FILE, of its author; or {command} --new-author"
+
+
+def _sealed(stack: StackFile, function: Function) -> Header | None:
+    """Return the header of a function's sealed file, or None where that is not in order."""
     try:
-        _get(f"{url}/healthz")
-    except requests.RequestException:
-        yield Check("gateway", None, f"{url} does not answer", "faas-seal local-run")
-        return
-    yield Check("gateway", True, f"{url} answers")
-    for function in functions:
-        yield _header_arrives(f"{url}/function/{function.name}", function.name)
-
-
-def _header_arrives(url: str, name: str) -> Check:
-    """Ask with what is no key: only who has seen the header says that it is malformed."""
-    try:
-        answer = _get(url, {HEADER: "no key"})
-    except requests.Timeout:
-        finding = f"{url} has not answered within {TIMEOUT_SECONDS:.0f} s"
-        return Check(name, None, finding, "try again: it may be starting")
-    except requests.RequestException:
-        return Check(name, None, f"{url} does not answer", "faas-seal up")
-    problem = problem_in(answer)
-    if problem is not None and problem.error is MalformedKey:
-        return Check(name, True, f"deployed at {url}, and the key header arrives")
-    if problem is not None and problem.error is MissingKey:
-        return Check(
-            name,
-            False,
-            f"{HEADER} does not arrive at {url}",
-            "something on the way removes it: look at the ingress, or call the gateway itself",
-        )
-    if problem is None and answer.ok and not answer.is_redirect:
-        return Check(name, False, f"what answers at {url} is not sealed", "faas-seal up")
-    if answer.status_code == 404:
-        return Check(name, None, f"not deployed at {url}", "faas-seal up")
-    said = problem.error.title if problem else answer.reason
-    return Check(name, None, f"{url} answers {answer.status_code}: {said}")
-
-
-def _get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
-    with requests.Session() as session:
-        # As in a call: no proxy for this machine's own addresses, and no redirect.
-        session.trust_env = not is_loopback(url)
-        return session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        path = sealed_folder(stack.folder, function.name) / SEALED_FILE
+        return signed_by(_author_of(function), path.read_bytes(), verify).header
+    except (OSError, SealError):
+        return None

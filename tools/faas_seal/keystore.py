@@ -55,7 +55,7 @@ class Keystore:
         if not path.exists():
             raise MissingKey(
                 f"there is no function key for {name}: {path} does not exist",
-                hint=f"{self.way_back(name)}; or give the key with --key-file",
+                hint=self.way_back(name),
             )
         return read_key_file(path, FUNCTION_KEY)
 

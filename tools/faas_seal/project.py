@@ -10,8 +10,27 @@ from faas_sealed.formats.header import FUNCTION_NAME, Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
 from faas_seal.errors import UsageError
-from faas_seal.keystore import author_seed
+from faas_seal.keystore import Keystore, author_seed
+from faas_seal.signatures import signed_by
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, sealed_folder
+
+
+def project_key(stack: Path, name: str) -> bytes:
+    """Return the function key (32 bytes) in the project with this stack file.
+
+    Raises KeyRefused where there is none, and UsageError for a name that the stack file
+    has not.
+    """
+    store = Keystore(stack.parent)
+    if not store.path(name).exists():
+        if not stack.exists():
+            raise MissingKey(
+                f"there is no function key for {name}, and there is no stack file {stack}",
+                hint="is this the project's folder? --yaml names a stack file elsewhere, "
+                "and folder= in Python the folder",
+            )
+        StackFile.load(stack).function(name)
+    return store.function_key(name)
 
 
 def expected_author(stack: Path, name: str) -> bytes:
@@ -42,7 +61,7 @@ def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
     except FileNotFoundError:
         raise FileRefused(f"there is no sealed file {path}", hint=seal_anew) from None
     try:
-        return verify(data, author or claimed_author(data))
+        return signed_by(author or claimed_author(data), data, verify)
     except FileRefused as error:
         error.hint = f"fetch the file again, or, if it is yours, seal it anew: {seal_anew}"
         raise

@@ -16,6 +16,8 @@ from faas_seal.addresses import is_loopback
 from faas_seal.errors import GatewayRefused, Unreachable
 
 TIMEOUT_SECONDS = 30
+_INFO = "/system/info"
+_NO_GATEWAY = "is this local-run? It serves each seal by itself: push is for a gateway"
 # What faas-cli writes when it logs in.
 _CONFIG = "config.yml"
 _SCHEMES = {"basic": "Basic", "oauth2": "Bearer"}
@@ -36,7 +38,7 @@ class Gateway:
 
     def provider(self) -> str:
         """Return the provider's name, as `faasd` or `faas-netes`; empty if it is not told."""
-        answer = self._send("GET", "/system/info")
+        answer = self._send("GET", _INFO)
         try:
             return str(answer.json()["provider"]["provider"])
         except (ValueError, LookupError, TypeError):
@@ -88,7 +90,8 @@ class Gateway:
             )
         if not 200 <= answer.status_code < 300:
             said = " ".join(answer.text.split())[:200]
-            raise GatewayRefused(f"{self.address} answers {answer.status_code}: {said}")
+            hint = _NO_GATEWAY if (path, answer.status_code) == (_INFO, 404) else ""
+            raise GatewayRefused(f"{self.address} answers {answer.status_code}: {said}", hint=hint)
         return answer
 
 

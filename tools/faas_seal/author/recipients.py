@@ -9,6 +9,8 @@ from pathlib import Path
 from faas_sealed.formats.errors import MalformedKey
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
+from faas_seal.errors import UsageError
+
 MOST_NAME_CHARACTERS = 80
 
 
@@ -28,18 +30,30 @@ class Recipient:
 def read_recipients(words: Iterable[str]) -> tuple[Recipient, ...]:
     """Return the recipients that words mean: each a public key `fsip1_…`, or a file of them.
 
-    Whoever is named twice is returned once, with the last name. Raises MalformedKey.
+    Whoever is named twice is returned once, with the last name. Raises MalformedKey,
+    and UsageError for a file that is not there.
     """
     found: dict[bytes, Recipient] = {}
     for word in words:
         if word.startswith(IDENTITY_PUBLIC.prefix):
             recipients = [Recipient(IDENTITY_PUBLIC.decode(word))]
         else:
-            recipients = parse_recipients(Path(word).read_text(errors="replace"), word)
+            recipients = parse_recipients(_text(word), word)
         for recipient in recipients:
             before = found.get(recipient.identity)
             found[recipient.identity] = recipient if recipient.name or not before else before
     return tuple(found.values())
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no file {path}",
+            hint="a recipient is a public key, fsip1_…, or a file of them: "
+            "who is to call prints theirs with faas-seal keygen --identity",
+        ) from None
 
 
 def parse_recipients(text: str, where: str) -> list[Recipient]:

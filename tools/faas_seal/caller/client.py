@@ -23,8 +23,8 @@ from faas_seal.caller.duplex import Duplex
 from faas_seal.caller.token_call import TokenCall
 from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
-from faas_seal.keystore import Keystore, read_key_file
-from faas_seal.project import sealed_header
+from faas_seal.keystore import read_key_file
+from faas_seal.project import project_key, sealed_header
 from faas_seal.stackfile import find
 
 CONNECT_TIMEOUT = 10  # seconds; how long the function then takes is its own affair
@@ -112,10 +112,11 @@ class FunctionKey(AuthBase):
 
         The key is that in `.faas-seal/`; what `sealed/` has must be signed by the stack
         file's `seal_author`, or else by this user. `options` are those of FunctionKey.
-        Raises KeyRefused or FileRefused.
+        Raises KeyRefused, FileRefused, or UsageError for a name that is not in the stack file.
         """
-        text = FUNCTION_KEY.encode(Keystore(Path(folder)).function_key(name))
-        return cls(text, function=sealed_header(find(None, Path(folder)), name), **options)
+        stack = find(None, Path(folder))
+        text = FUNCTION_KEY.encode(project_key(stack, name))
+        return cls(text, function=sealed_header(stack, name), **options)
 
     @classmethod
     def discover(

@@ -19,6 +19,7 @@ from faas_seal.addresses import base_address, check_address, function_in, is_loo
 from faas_seal.errors import UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import private_folder
+from faas_seal.signatures import signed_by
 
 PATH = "/.well-known/faas-seal"
 TIMEOUT_SECONDS = 10
@@ -118,15 +119,26 @@ class Discovery:
         function, FunctionExpired, Unreachable, and UnexpectedAnswer where discovery is
         turned off.
         """
-        header = verify_lines(self._ask(), self.author)
+        header = self._verified(self._ask())
         if header.function != self.function:
             raise FileRefused(
-                f"{self.address} is the function {header.function}, expected {self.function}"
+                f"{self.address} is the function {header.function}, expected {self.function}",
+                hint="is that the function's address?",
             )
         if header.expires is not None and time.time() >= header.expires:
             raise FunctionExpired
         self.seen.check(self.address, header)
         return header
+
+    def _verified(self, lines: bytes) -> Header:
+        try:
+            return signed_by(self.author, lines, verify_lines)
+        except FileRefused as error:
+            raise type(error)(
+                f"asked what it is, {self.address} does not show its author's signature: {error}",
+                hint="is that the function's address, and --author its author's public key? "
+                "Their stack file has that as seal_author",
+            ) from None
 
     def _ask(self) -> bytes:
         session = self.session or requests.Session()

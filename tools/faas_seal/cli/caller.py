@@ -27,7 +27,7 @@ from faas_seal.cli.common import (
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
 from faas_seal.project import sealed_file_of, sealed_header
-from faas_seal.stackfile import find
+from faas_seal.stackfile import StackFile, find
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,6 +65,12 @@ class Caller:
         header = self._in_project(name) if name else None
         if header and isinstance(given, bytes) and not has_slot(header, given):
             header = None  # a function of this name, but of another project
+        if given is None and header is None and not self._has(name):
+            raise MissingKey(
+                f"no key is given for {name}, which is no function of this project",
+                hint="someone else's function? Name its author: --author fsap1_…, "
+                "or give its key with --key-file",
+            )
         return self._key(name, given, header, base_address(url), sealed_body)
 
     def key_of(self, name: str, *, sealed_body: bool = False) -> FunctionKey:
@@ -134,6 +140,12 @@ class Caller:
                 hint="give one with --identity, --key-file, --key-env or --key-command",
             )
         return function_key(self.key, name, self.stack)
+
+    def _has(self, name: str) -> bool:
+        """Tell whether this project has a function `name`, or a key for it."""
+        stack = find(self.stack)
+        known = stack.exists() and name in StackFile.load(stack).functions
+        return known or Keystore(stack.parent).path(name).exists()
 
     def _in_project(self, name: str) -> Header | None:
         """Return what the sealed file of a function says, if there is one and it matters."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from faas_sealed.formats.errors import MissingKey
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
@@ -21,8 +22,9 @@ from rich.console import Console
 from faas_seal import keystore
 from faas_seal.author.forgotten import forgotten
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore, parse_key
+from faas_seal.keystore import KeySource, parse_key
 from faas_seal.local.durations import parse_duration
+from faas_seal.project import project_key
 from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -95,10 +97,15 @@ def project(stack: str | None) -> Path:
 
 
 def sealed_path(target: str, stack: str | None) -> Path:
-    """Return the sealed file that a function's name or a path means."""
+    """Return the sealed file that a function's name or a path means.
+
+    Raises UsageError where there is none and the stack file has no such function.
+    """
     path = Path(target)
     if FUNCTION_NAME.fullmatch(target) and not path.is_file():
         path = sealed_folder(project(stack), target) / SEALED_FILE
+        if not path.exists():
+            check_function(target, stack)
     elif path.is_dir():
         path = path / SEALED_FILE
     return path
@@ -138,10 +145,11 @@ def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
     """Return the function key that the options name, or the one in the keystore."""
     if key:
         return key.read(FUNCTION_KEY)
-    store = Keystore(project(stack))
-    if not store.path(name).exists():
-        check_function(name, stack)
-    return store.function_key(name)
+    try:
+        return project_key(find(stack), name)
+    except MissingKey as error:
+        error.hint += "; or give the key with --key-file"
+        raise
 
 
 def check_function(name: str, stack: str | None) -> None:
@@ -199,6 +207,22 @@ def console(*, stderr: bool = False) -> Console:
 def say(line: str) -> None:
     """Print a line of a result for people, on standard output."""
     console().print(line)
+
+
+def say_body(pieces: Iterable[bytes]) -> None:
+    """Print a body on standard output as it comes: its bytes and no more.
+
+    On a terminal the line ends, so that what is said next stands on its own.
+    """
+    last = b"\n"
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            last = piece[-1:] or last
+    finally:
+        if last != b"\n" and sys.stdout.isatty():
+            click.echo()
 
 
 def say_json(value: object) -> None:

@@ -38,7 +38,8 @@ def doctor(
 
     Looks at programs, keys, the stack file, the template, the sealed file of each function
     or of those named, and the gateway, and changes nothing. A function that is deployed is
-    asked, without its key and without running its handler, whether the key header arrives.
+    asked, without its key and without running its handler, whether the key header arrives
+    and whether it is what is sealed here.
 
     ✓ is in order, ✗ is not, - is not needed or not known. Ends with status 1 if anything
     is not in order.

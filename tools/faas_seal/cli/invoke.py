@@ -14,13 +14,13 @@ import click
 import requests
 from faas_sealed.formats.errors import MalformedTrace
 
-from faas_seal.addresses import check_address, function_in, in_clear
+from faas_seal.addresses import check_address, function_in, in_clear, is_loopback
 from faas_seal.caller.client import KeyInClear, call
 from faas_seal.caller.problems import Problem, problem_in
 from faas_seal.caller.sealed_answers import Answer, Unvouched
 from faas_seal.caller.traces import TRACE, Traces, printable
 from faas_seal.cli.caller import Caller, caller_options
-from faas_seal.cli.common import function_names, pair, sealed_files, warn
+from faas_seal.cli.common import function_names, pair, say_body, sealed_files, warn
 from faas_seal.errors import KeyExists, UnexpectedAnswer, UsageError
 from faas_seal.keystore import KeySource, keep_session
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
@@ -36,9 +36,10 @@ _HINTS = {
     "not-ready": "try again in a moment",
     "deadline": "raise exec_timeout, here and in the stack file",
     "body-too-large": "raise seal_max_body in the stack file",
+    "handler-error": "what it has logged: faas-cli logs {name} | faas-seal explain",
+    "worker-died": "a native library, os._exit or the container's memory: faas-cli logs {name}",
+    "missing-key": "something on the way removes the header: faas-seal doctor {name}",
 }
-
-_NOT_FOUND = "unless the handler says so, it is not deployed there: faas-seal up; faas-cli list"
 
 
 @click.command()
@@ -155,9 +156,12 @@ def invoke(
         try:
             problem = problem_in(response)
             if problem is None:
-                _print(response)
+                say_body(response.iter_content(2**16))
         except requests.RequestException:
-            raise UnexpectedAnswer("the answer ended early") from None
+            raise UnexpectedAnswer(
+                "the answer ended early",
+                hint=f"did the handler fail? faas-cli logs {name or 'NAME'} | faas-seal explain",
+            ) from None
     if problem is not None:
         if problem.trace:
             files = sealed_files(caller.stack, (sealed_file,) if sealed_file else ())
@@ -167,8 +171,10 @@ def invoke(
     if 300 <= response.status_code < 400:
         raise UnexpectedAnswer(f"the answer is a redirect ({response.status_code}), not followed")
     if not response.ok:
-        hint = _NOT_FOUND if response.status_code == 404 else ""
-        raise UnexpectedAnswer(f"the answer's status is {response.status_code}", hint=hint)
+        raise UnexpectedAnswer(
+            f"the answer's status is {response.status_code}",
+            hint=_hint_of_status(response.status_code, url, name or "NAME"),
+        )
     if session_file is not None:
         assert isinstance(response, Answer)
         keep_session(Path(session_file), name, response.session)
@@ -199,6 +205,16 @@ def _hint(problem: Problem | None, name: str) -> str:
     return _HINTS.get(problem.error.reason, "").format(name=name or "NAME") if problem else ""
 
 
+def _hint_of_status(status: int, url: str, name: str) -> str:
+    """Return what to do about a status that the handler may have chosen, or the gateway."""
+    if status == requests.codes.not_found:
+        here = f"faas-seal local-run {name}, or " if is_loopback(url) else ""
+        return f"unless the handler says so, it is not there: {here}faas-seal up {name}"
+    if status >= 500:
+        return f"unless the handler says so, its log tells why: faas-cli logs {name}"
+    return ""
+
+
 def _body(data: str | None, key: KeySource, *, as_it_comes: bool) -> bytes | Iterator[bytes]:
     """Return the body, read from standard input unless it is given; or its pieces."""
     if data is not None:
@@ -224,12 +240,6 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError("a header has the form 'NAME: VALUE'")
     return name.strip(), value.strip()
-
-
-def _print(response: requests.Response) -> None:
-    for piece in response.iter_content(2**16):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
 
 
 def _show(trace: str, traces: Traces) -> None:

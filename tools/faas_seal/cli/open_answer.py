@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 from faas_sealed.formats.keys import SESSION
 
+from faas_seal.caller.problems import CONTENT_TYPE
 from faas_seal.caller.sealed_answers import read_answer
+from faas_seal.cli.common import say_body
 from faas_seal.errors import UnexpectedAnswer
 from faas_seal.keystore import read_key_file
 
@@ -24,13 +25,17 @@ def open_answer(answer: str, session_file: str) -> None:
       faas-seal open-answer --session-file call.session < answer.bin
 
     ANSWER is the body of the callback, as it came. Ends with status 5 if it is no answer
-    to that call, or cut short, or if the function has answered with an error.
+    to that call, or cut short, or if the function has answered with an error. If its
+    handler has failed, explain opens the trace in what is printed:
+
+    \b
+      faas-seal open-answer --session-file call.session answer.bin | faas-seal explain
     """
     session = SESSION.encode(read_key_file(Path(session_file), SESSION))
     with click.open_file(answer, "rb") as file:
-        status, _, body = read_answer(iter(lambda: file.read(2**16), b""), session)
-        for piece in body:
-            sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+        status, headers, body = read_answer(iter(lambda: file.read(2**16), b""), session)
+        say_body(body)
     if status >= 300:
-        raise UnexpectedAnswer(f"the answer's status is {status}")
+        ours = ("content-type", CONTENT_TYPE) in [(name.lower(), value) for name, value in headers]
+        hint = "if there is a trace in it: faas-seal open-answer … | faas-seal explain"
+        raise UnexpectedAnswer(f"the answer's status is {status}", hint=hint if ours else "")

@@ -13,7 +13,7 @@ from faas_seal.author.secretfiles import SecretFiles, creation, secrets_of
 from faas_seal.cli.common import function_names, stack_option
 from faas_seal.cli.seal import seal
 from faas_seal.errors import ProgramFailed, ProgramMissing
-from faas_seal.stackfile import Function, StackFile, find
+from faas_seal.stackfile import Function, StackFile, find, gateway_address
 
 _VALUED = ("-g", "--gateway", "-n", "--namespace", "-k", "--token")
 _GIVEN = re.compile(r"^(Created|Updated): ", re.MULTILINE)
@@ -99,10 +99,23 @@ def _give_secrets(stack: StackFile, function: Function, options: list[str]) -> N
         )
         # The status is 0 whatever the gateway says.
         if done.returncode or not _GIVEN.search(done.stdout):
+            hint = shlex.join(creation(secret, path, stack, function))
+            if "unauthorized" in done.stdout:
+                hint = f"faas-cli login --gateway {_gateway(options, stack)}"
             raise ProgramFailed(
-                f"the gateway did not take the secret {secret}: {done.stdout.strip()}",
-                hint=shlex.join(creation(secret, path, stack, function)),
+                f"the gateway did not take the secret {secret}: {done.stdout.strip()}", hint=hint
             )
+
+
+def _gateway(options: list[str], stack: StackFile) -> str:
+    """Return the gateway that faas-cli takes with these options: the last one counts."""
+    given = None
+    for index, word in enumerate(options):
+        if word in ("-g", "--gateway"):
+            given = "".join(options[index + 1 : index + 2])
+        elif word.startswith(("-g", "--gateway=")):
+            given = word.removeprefix("--gateway=").removeprefix("-g").removeprefix("=")
+    return gateway_address(given, stack.gateway)
 
 
 def _for_secrets(words: Iterable[str]) -> list[str]:
