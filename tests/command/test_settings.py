@@ -29,12 +29,15 @@ def test_a_setting_with_which_a_function_would_not_start_is_refused(
     refused = run("seal", status=1).stderr
     assert f"functions.greet.environment: {said}" in refused
     assert "docs/settings.md" in refused
+    assert f"greet: functions.greet.environment: {said}" in run("doctor", status=1).stdout
     assert not (project / "sealed").exists()
 
 
 def test_a_setting_that_is_none_is_warned_of(project: Path, run: Run) -> None:
     set_in_stack_file(project, "seal_isolaton: warm")
-    assert "has seal_isolaton, which is no setting: is seal_isolation meant?" in run("seal").stderr
+    said = "has seal_isolaton, which is no setting: is seal_isolation meant?"
+    assert said in run("seal").stderr
+    assert said in run("doctor", status=1).stdout
 
 
 @pytest.mark.parametrize("line", ["seal_isolation: warm", "exec_timeout: 1m30s", "MY_OWN: x"])
