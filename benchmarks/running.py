@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,8 @@ def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterato
             process.kill()
             process.wait()
         for pid in session(process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
 
 def _answers(url: str, contestant: Contestant) -> bool:

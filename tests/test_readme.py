@@ -31,10 +31,9 @@ functions:
 def commands_of(section: str) -> list[str]:
     text = (CHECKOUT / "README.md").read_text()
     body = text.partition(f"## {section}\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```\n(.*?)```", body, re.DOTALL)
-    return [
-        line.partition("   #")[0].strip() for block in blocks for line in block.splitlines() if line
-    ]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", body, re.DOTALL | re.MULTILINE)
+    lines = [line for language, block in blocks if not language for line in block.splitlines()]
+    return [line.partition("   #")[0].strip() for line in lines if line]
 
 
 class Shell:
@@ -85,13 +84,12 @@ def new_function(shell: Shell, command: str) -> None:
 
 
 def test_from_nothing_to_curl(shell: Shell) -> None:
-    pull, new, seal, serve, invoke, curl = commands_of("From nothing to curl")
-    assert pull.startswith("faas-cli template pull https://")
-    assert new == "faas-cli new --lang python3-encrypted greet"
-    new_function(shell, new)
-    assert "sealed" in shell.run(seal)
+    new, test, seal, serve, invoke, curl = commands_of("From nothing to curl")[:6]
+    shell.run(new)
+    assert "passed" in shell.run(test)
+    assert "greet: " in shell.run(seal)
 
-    assert serve.startswith("faas-seal local-run greet")
+    assert serve == "faas-seal local-run greet"
     with shell.start(f"exec {serve} --port 0") as server:
         try:
             assert server.stdout is not None
@@ -105,6 +103,15 @@ def test_from_nothing_to_curl(shell: Shell) -> None:
             server.send_signal(signal.SIGINT)
             server.communicate(timeout=PATIENCE)
     assert server.returncode == 0
+
+
+def test_a_function_that_faas_cli_has_made_is_sealed(shell: Shell) -> None:
+    pull, new, up = commands_of("From nothing to curl")[-3:]
+    assert pull.startswith("faas-cli template pull https://")
+    assert new == "faas-cli new --lang python3-encrypted --prefix registry.example/me greet"
+    new_function(shell, new)
+    assert up == "faas-seal up greet"
+    assert "sealed" in shell.run("faas-seal seal greet")
 
 
 def address_in(line: str) -> re.Match[str] | None:

@@ -1,19 +1,22 @@
-"""A function is served as it is sealed now, started again when it crashed, and ended at the end."""
+"""A function is served as it is now, started again when it crashed, and ended at the end."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from faas_seal.cli import cli
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
 from ..support import free_port, read_answer, session, wait_until
-from .conftest import PROGRAM, LocalRun, Project, assert_gone
+from .conftest import LocalRun, Project, assert_gone
 
 
 def says(text: str) -> str:
@@ -96,11 +99,12 @@ def test_a_function_that_is_sealed_again_is_replaced(project: Project) -> None:
     with project.serving() as local:
         assert local.call().text == "old"
         old = local.runtimes()
-        project.write("program", says("new"))
-        project.seal()
-        wait_until(lambda: local.call().text == "new", "the new one is served")
+        for text in ("new", "newer", "newest"):
+            project.write("program", says(text))
+            project.seal()
+            assert local.call().text == text
         wait_until(lambda: not any(map(session, old)), "the old one has ended")
-        assert len(local.runtimes()) == 1
+        wait_until(lambda: len(local.runtimes()) == 1, "those between have ended")
 
 
 def test_a_call_under_way_is_answered_by_what_it_began_with(
@@ -120,7 +124,7 @@ answer = "old"
         wait_until(begun.exists, "the call has begun")
         project.write("program", says("new"))
         project.seal()
-        wait_until(lambda: local.call().text == "new", "the new one is served")
+        assert local.call().text == "new"
         go.touch()
         assert read_answer(client).text == "old"
 
@@ -129,12 +133,13 @@ def test_no_call_fails_while_a_function_is_replaced(project: Project) -> None:
     project.add(source=says("old"))
     project.seal()
     answers: list[tuple[int, str]] = []
-    with project.serving() as local:
+    with project.serving() as local, ThreadPoolExecutor() as threads:
         project.write("program", says("new"))
-        project.seal()
+        sealing = threads.submit(project.seal)
         while not answers or answers[-1] != (200, "new"):
-            answer = local.call(method="POST")
+            answer = local.call()
             answers.append((answer.status, answer.text))
+        sealing.result()
         answers += [(a.status, a.text) for a in (local.call() for _ in range(50))]
     assert set(answers) <= {(200, "old"), (200, "new")}
 
@@ -146,27 +151,28 @@ def test_an_altered_file_does_not_replace_the_function(project: Project) -> None
     with project.serving() as local:
         project.sealed_file().write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         local.stderr.wait_for("the version before keeps serving")
-        assert "did not start" in local.stderr.text
+        assert f"{project.sealed_file()}: the ciphertext is altered" in local.stderr.text
+        assert "seal it anew: faas-seal seal program" in local.stderr.text
         assert local.call().text == "old"
         project.write("program", says("new"))
         project.seal()
-        wait_until(lambda: local.call().text == "new", "the new one is served")
+        assert local.call().text == "new"
 
 
-def test_a_setting_in_the_stack_file_counts_from_the_next_seal_on(project: Project) -> None:
+def test_a_setting_in_the_stack_file_counts_from_the_next_call_on(project: Project) -> None:
+    project.add("other", says("other"))
     project.seal()
     with project.serving() as local:
         assert local.run("import os; answer = os.environ.get('GREETING')") == ""
+        before = set(local.runtimes())
         members = project.stack.read_text()
         project.stack.write_text(
-            members.replace("seal_author:", "GREETING: hello\n      seal_author:")
+            members.replace("seal_author:", "GREETING: hello\n      seal_author:", 1)
         )
-        project.write("program", PROGRAM + "# changed\n")
-        project.seal()
-        wait_until(
-            lambda: local.run("import os; answer = os.environ.get('GREETING')") == "hello",
-            "the setting is there",
-        )
+        assert local.run("import os; answer = os.environ.get('GREETING')") == "hello"
+        assert local.call(name="other").text == "other"
+        wait_until(lambda: len(local.runtimes()) == 2, "the old one has ended")
+        assert len(before & set(local.runtimes())) == 1
 
 
 # Crashes.
@@ -234,15 +240,29 @@ def test_an_altered_file_is_not_served(project: Project) -> None:
     whole = project.sealed_file().read_bytes()
     project.sealed_file().write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     errors = fails(project, "--port", "0")
-    assert "faas-seal: error: program did not start: " in errors
+    error, hint = errors.splitlines()
+    assert error == f"faas-seal: error: {project.sealed_file()}: the ciphertext is altered"
+    assert hint.endswith("seal it anew: faas-seal seal program")
+
+
+def test_what_keeps_a_function_from_starting_is_told_of_its_own_sealed_file(
+    project: Project,
+) -> None:
+    project.seal()
+    author = AUTHOR_PUBLIC.encode(author_public(bytes(32)))
+    members = re.sub("fsap1_[^ \n]+", author, project.stack.read_text())
+    project.stack.write_text(members)
+    errors = fails(project, "--port", "0")
+    assert f"program did not start: {project.sealed_file()}: " in errors
+    assert "another author" in errors
 
 
 def test_all_functions_end_when_one_cannot_start(project: Project) -> None:
     project.add("other")
     project.seal()
-    project.sealed_file("other").write_bytes(b"nothing sealed")
+    project.stack.write_text(project.stack.read_text().replace("seal_author", "author", 1))
     errors = fails(project, "--port", "0")
-    assert "faas-seal: error: other did not start: " in errors
+    assert "faas-seal: error: program did not start: " in errors
 
 
 def test_a_port_that_is_taken_is_named(project: Project) -> None:
@@ -251,7 +271,7 @@ def test_a_port_that_is_taken_is_named(project: Project) -> None:
         port = other.getsockname()[1]
         errors = fails(project, "--port", str(port))
     assert f"faas-seal: error: port {port} of 127.0.0.1 is taken\n" in errors
-    assert f"hint: faas-seal local-run --port {port + 1}\n" in errors
+    assert f"hint: faas-seal local-run program --port {port + 1}\n" in errors
 
 
 def test_an_unknown_name_is_refused(project: Project) -> None:

@@ -60,6 +60,15 @@ def test_the_transport_key_is_changed_without_a_failed_call(project: Project) ->
             assert answers(served, token(project, second))
 
 
+def test_the_first_key_that_is_denied_is_denied_to_the_next_call(project: Project) -> None:
+    project.seal()
+    id = key_id(Keystore(project.folder).function_key("program"))
+    with project.serving() as served:
+        assert served.call("", b"answer = 'yes'").status == 200
+        assert project.run("deny", "program", id).returncode == 0
+        assert served.call("", b"answer = 'yes'").status == 403
+
+
 def test_a_denied_key_opens_nothing(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.add(environment={"seal_denied": "program-denied"})

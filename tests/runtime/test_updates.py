@@ -215,6 +215,7 @@ def test_a_key_is_denied_from_one_moment_to_the_next(tmp_path: Path) -> None:
         assert function.request().status == 200
         denied.write_text(f"# lost\n{key_id(function.function_key)}\n")
         wait_until(lambda: function.request().status == 403, "the key is denied")
+        function.stderr.wait_for("updated: denied keys, 1 now")
         denied.write_text("not an id\n")
         function.stderr.wait_for("are no key ids")
         assert function.request().status == 403
@@ -234,6 +235,7 @@ def test_secrets_are_taken_whatever_has_been_pushed(tmp_path: Path) -> None:
         wait_until(lambda: function.request(key=new).status == 200, "the new key opens tokens")
         denied.write_text(key_id(function.function_key))
         wait_until(lambda: function.request().status == 403, "the key is denied")
+        function.stderr.wait_for("updated: denied keys, 1 now")
         (function.folder / "transport").write_text("no key")
         denied.write_text("")
         wait_until(lambda: answer(function) == "one", "the key opens again")

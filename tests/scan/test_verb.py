@@ -217,7 +217,7 @@ def test_a_source_without_anything_to_look_for_does_not_keep_the_others(
     assert "warning: tiny has nothing in it" in said.stderr
     assert "greet/handler.py:1 (constant)" in said.stdout
     refused = run("scan", "target", "--source", "tiny", status=2).stderr
-    assert "there is nothing to look for" in refused
+    assert "the source is too short to be recognised" in refused
 
 
 def test_another_source_can_be_named(project: Path, run: Run) -> None:

@@ -25,6 +25,7 @@ from faas_seal.author.remains import left_behind, open_to_git, warnings_for, war
 from faas_seal.author.sealing import in_step
 from faas_seal.author.secretchecks import checks_of_secrets
 from faas_seal.author.secretfiles import SecretFiles
+from faas_seal.author.settings import check_settings, unknown_settings
 from faas_seal.author.terms import Terms
 from faas_seal.check import Check
 from faas_seal.deployed import checks_of_gateway
@@ -172,6 +173,7 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         return
     if build := left_behind(stack, name):
         yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
+    yield from _settings(function)
     yield from _requirements(name, source / REQUIREMENTS)
     path = sealed_folder(stack.folder, name) / SEALED_FILE
     if not path.exists():
@@ -225,6 +227,15 @@ def _not_sealed(name: str) -> Check:
     except KeyRefused as error:
         return Check(name, False, "not sealed yet, and the signing key is refused", error.hint)
     return Check(name, False, "not sealed yet", step)
+
+
+def _settings(function: Function) -> Iterator[Check]:
+    try:
+        check_settings(function)
+    except SealError as error:
+        yield Check(function.name, False, str(error), error.hint)
+    for line in unknown_settings(function):
+        yield Check(function.name, False, line, "mend it in the stack file")
 
 
 def _requirements(name: str, path: Path) -> Iterator[Check]:

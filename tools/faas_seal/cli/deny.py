@@ -44,7 +44,8 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     The audit and inspect tell key ids; recipients of seal --to go by their
     name, too. The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the
     transport key. Once the function is deployed with it, an update of the secret is all
-    that it takes. With neither, this lists the ids that are denied.
+    that it takes; local-run takes it by itself. With neither, this lists the ids that are
+    denied.
 
     To drop someone for good, seal without them. A copy of the sealed file stays readable
     with a key that is denied: denying is up to whoever runs the function.
@@ -84,6 +85,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
         warn(f"now deploy it with that secret: faas-seal up {name}", "note")
     else:
         warn(f"now update the secret: {command}", "note")
+    warn("local-run takes it by itself", "note")
     if who:
         warn(OLD_COPIES, "note")
 

@@ -10,6 +10,7 @@ from faas_seal.addresses import Destination, destination
 from faas_seal.caller.tokens import HEADER, bind_request, make_token
 from faas_seal.cli.caller import Caller, caller_options
 from faas_seal.cli.common import duration, function_names, pair
+from faas_seal.cli.options import span
 from faas_seal.errors import UsageError
 from faas_seal.stackfile import check_name
 
@@ -26,7 +27,9 @@ from faas_seal.stackfile import check_name
     help="The request's body. [none]",
 )
 @click.option("--any-request", is_flag=True, help="For any request: see above.")
-@click.option("--lifetime", metavar="DURATION", default="5m", show_default=True)
+@click.option(
+    "--lifetime", metavar="DURATION", default="5m", show_default=True, help="Such as 90s, 12h, 30d."
+)
 @caller_options
 def header(
     target: str,
@@ -75,7 +78,7 @@ def header(
         to = _destination(url, held.function.function, held.address, path, query)
         method = (method or ("POST" if data_file else "GET")).upper()
         bind = bind_request(method, to, hashlib.sha256(body).digest())
-    seconds = duration(lifetime, "--lifetime 5m")
+    seconds = span(lifetime) or duration(lifetime, "--lifetime 5m")
     token = make_token(held.function, held.secret, bind=bind, lifetime=seconds)
     click.echo(f"{HEADER}: {token}")
 

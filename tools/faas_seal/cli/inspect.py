@@ -73,7 +73,8 @@ def _rows(header: Header, terms: Terms) -> list[tuple[str, str]]:
         ("ciphertext", f"{header.length:,} bytes"),
     ]
     if header.transport is not None:
-        rows.append(("transport key", TRANSPORT_PUBLIC.encode(header.transport)))
+        # Its 1,216 bytes are for programs.
+        rows.append(("transport key", f"{TRANSPORT_PUBLIC.encode(header.transport)[:22]}…"))
     for slot in header.slots:
         until = f", until {_time(slot.expires)}" if slot.expires is not None else ""
         name = terms.name_of(slot.to.id) if slot.to else ""

@@ -120,8 +120,8 @@ def invoke(
         raise UsageError("--callback is for --async")
     if (session_file is not None) != (asynchronous and sealed):
         raise UsageError(
-            "what opens a sealed answer that comes later must be kept, and no other",
-            hint="--sealed --async --session-file FILE, all or none but one of the first",
+            "--session-file goes with --sealed --async, and these with it: it opens the answer",
+            hint="faas-seal invoke NAME --sealed --async --session-file call.session",
         )
     if session_file is not None and Path(session_file).exists():
         raise KeyExists(f"{session_file} exists, and keys are never overwritten")

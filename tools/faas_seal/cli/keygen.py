@@ -33,6 +33,7 @@ from faas_seal.keystore import (
     add_author,
     identity_path,
     private_folder,
+    read_key_file,
     write_author_key,
     write_function_key,
     write_key_file,
@@ -77,7 +78,8 @@ def keygen(
     signing key can change it: keep a copy where it cannot be lost.
 
     With an identity you call functions whose author seals a function key to you: give
-    them the public half, fsip1_…, which is all that this prints and no secret.
+    them the public half, fsip1_…, which is all that this prints and no secret. Where you
+    have one already, its public half is printed again.
 
     Where there is a transport key, the next one comes before it, and one that was there
     before that is dropped. The function takes what is sealed to either of the two; once
@@ -100,7 +102,6 @@ def keygen(
         say_json({"file": str(path), member: shown})
         return
     if identity:  # for a recipient file, and for whoever asks for it
-        warn(f"wrote your {noun} {path}: keep a copy of it", "note")
         say(shown)
         return
     say(f"Wrote {noun}: {path}")
@@ -124,13 +125,21 @@ def _author(output: str | None) -> _Made:
 
 
 def _identity(output: str | None) -> _Made:
-    seed = os.urandom(KEY_BYTES)
-    public = IDENTITY_PUBLIC.encode(PrivateKey(seed).public)
     path = Path(output) if output else identity_path()
+    if not output and path.exists():
+        warn(f"your identity is there already, in {path}", "note")
+        return path, "identity", _public_identity(read_key_file(path, IDENTITY_SEED))
+    seed = os.urandom(KEY_BYTES)
     if not output:
         private_folder(path.parent)
+    public = _public_identity(seed)
     write_key_file(path, IDENTITY_SEED, seed, f"identity of {public}")
+    warn(f"wrote your identity {path}: keep a copy of it", "note")
     return path, "identity", public
+
+
+def _public_identity(seed: bytes) -> str:
+    return IDENTITY_PUBLIC.encode(PrivateKey(seed).public)
 
 
 def _function(name: str, output: str | None, stack: str | None) -> _Made:

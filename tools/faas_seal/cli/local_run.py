@@ -32,11 +32,12 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
     Docker: only ciphertext is served, and a call needs its function key. Requirements of
     a function's own are installed once, into .faas-seal/local/NAME/.
 
-    A function that is sealed again is replaced; one whose source has changed since it was
-    sealed is told of. /async-function/NAME answers 202 and calls back to X-Callback-Url.
-    The transport secret and the denied keys are read from .secrets/; other secrets of the
-    stack file are not mounted. Ctrl-C ends everything. For development on Linux only:
-    there is no TLS, no password and no limit.
+    A function that is sealed again, or changed in the stack file, is replaced before its
+    next call; one whose source has changed since it was sealed is told of.
+    /async-function/NAME answers 202 and calls back to X-Callback-Url. The transport secret
+    and the denied keys are read from .secrets/; other secrets of the stack file are not
+    mounted. Ctrl-C ends everything. For development on Linux only: there is no TLS, no
+    password and no limit.
     """
     if sys.platform != "linux":
         raise UsageError(

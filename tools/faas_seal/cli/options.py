@@ -1,4 +1,4 @@
-"""Options of `seal` that take more than a word."""
+"""What options say of time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ _SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}
 _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 
 
+def span(value: str) -> int | None:
+    """Return the seconds in 12h, 30d or 2w, or None for another text."""
+    found = _SPAN.fullmatch(value)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
 def when(value: str) -> When:
     """Parse a span from now, a date, through whose end it counts, or `never`."""
     if value == "never":
         return When(None)
     now = int(time.time())
-    if span := _SPAN.fullmatch(value):
-        at = now + int(span[1]) * _SECONDS[span[2]]
+    if (seconds := span(value)) is not None:
+        at = now + seconds
     else:
         try:
             day = datetime.datetime.strptime(f"{value} +0000", "%Y-%m-%d %z")

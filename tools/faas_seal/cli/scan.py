@@ -51,10 +51,13 @@ def scan(
 
     A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
     has, or the memory of a process and all that it has started (pid:NUMBER, mostly as
-    root). Searched for are lines, strings and names of the source that nobody else has,
-    this project's function keys and your signing key: plain, as UTF-16, base64, hex and
-    such, in bytecode, and in tars, layers, zips and compressed streams. Outside of memory
-    also any other secret key in its text form.
+    root). Of local-run take the process python index.py that it has started for the
+    function: local-run itself reads the source and the keys of the project.
+
+    Searched for are lines, strings and names of the source that nobody else has, this
+    project's function keys and your signing key: plain, as UTF-16, base64, hex and such,
+    in bytecode, and in tars, layers, zips and compressed streams. Outside of memory also
+    any other secret key in its text form.
 
     Each run first proves that it finds what is planted for it. Ends with status 1 if
     anything was found, or could not be searched to its end: both are told.
@@ -98,11 +101,14 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
         for place, value in canaries_of(read_source(folder).files).items()
     }
     of_sources = without_common(of_sources)
+    if not of_sources:
+        raise UsageError(
+            "the source is too short to be recognised: no line, string or name in it is its own",
+            hint="write the handler first, or name another source: --source FOLDER",
+        )
     for folder in folders:
         if not any(place.startswith(f"{folder}/") for place in of_sources):
             warn(f"{folder} has nothing in it that is long enough to look for")
-    if not of_sources:
-        raise UsageError("there is nothing to look for", hint="name a source: --source FOLDER")
     return canaries | of_sources
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
     AUTHOR_SEED,
     FUNCTION_KEY,
     TRANSPORT_PUBLIC,
@@ -27,6 +28,7 @@ from faas_seal.author.opening import Opening, gather
 from faas_seal.author.remains import left_behind, source_in_git, warnings_for, warnings_of_project
 from faas_seal.author.sealing import Plan, plan, point_to_sealed, write
 from faas_seal.author.secretfiles import SecretFiles, creation, transport_secret
+from faas_seal.author.settings import check_settings, unknown_settings
 from faas_seal.author.terms import NO_CHANGE, Change, Terms
 from faas_seal.cli.common import say, say_json, warn
 from faas_seal.errors import UsageError
@@ -68,6 +70,7 @@ def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = 
     given = order.key.read(FUNCTION_KEY) if order.key else None
     plans, dropped = [], []
     for function in chosen:
+        check_settings(function)
         before = Terms.load(store.terms_path(function.name))
         after = changed_terms(before, order, function.name)
         dropped += [
@@ -119,7 +122,7 @@ def seal_once(path: Path, order: Order, *, as_json: bool = False, quiet: bool = 
         if item.file is not None or not quiet:
             _report(item)
     if edited is not stack:
-        say(f"{stack.path}: points to sealed/ now")
+        say(f"{stack.path}: names what is sealed now")
 
 
 def changed_terms(before: Terms, order: Order, name: str) -> Terms:
@@ -152,8 +155,8 @@ def write_keys(stack: StackFile, store: Keystore, function: Function, opening: O
         path = files.write_transport(secret, name, [opening.new_transport_seed])
         command = shlex.join(creation(secret, path, stack, function))
         warn(
-            f"made the transport secret {path}. Before {name} is deployed, which faas-seal up "
-            f"does: {command}",
+            f"made the transport secret {path}. The gateway needs it before {name}: faas-seal up "
+            f"brings it there, or: {command}",
             "note",
         )
 
@@ -174,6 +177,7 @@ def _warnings(stack: StackFile, plans: list[Plan]) -> Iterator[str]:
     for item in plans:
         name = item.function.name
         yield from warnings_for(stack, name, item.source)
+        yield from unknown_settings(item.function)
         for module in item.own_modules:
             yield f"{name} imports {module}, a module of its own: from .{module} import …"
         if item.opening.transport is None and (secret := _named_in_vain(stack, name)):
@@ -231,5 +235,7 @@ def _report(item: Plan) -> None:
     say(f"{name}: sealed into {item.folder}, content id {item.file.header.content_id}")
     if invokers := item.opening.terms.invokers:
         say(f"{name}: opens for {', '.join(invoker.shown for invoker in invokers)}")
+        author = AUTHOR_PUBLIC.encode(item.file.header.author)
+        say(f"{name}: they call it with faas-seal invoke URL --author {author}")
     if item.left_out:
         say(f"{name}: left out {', '.join(item.left_out)}")

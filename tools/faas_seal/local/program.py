@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faas_sealed.formats.errors import FileRefused
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,7 +18,11 @@ from faas_seal.local.durations import parse_duration
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.template import Template, find_template
 from faas_seal.local.upstream import LOOPBACK
+from faas_seal.project import read_sealed
 from faas_seal.stackfile import SEALED_FILE, StackFile, substitute
+
+# What tells one state of a file from another.
+Stamp = tuple[int, int, int]
 
 NAMESPACE = "openfaas-fn"
 # The watchdog's own default.
@@ -29,7 +34,7 @@ class Program:
     """A sealed function, and the template that runs it.
 
     `folder` is one of its own, for what is kept from one start to the next;
-    `exec_timeout` is in seconds.
+    `exec_timeout` is in seconds; `sealed` is the stamp of the sealed file, where there is one.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Program:
     folder: Path
     exec_timeout: float
     environment: Mapping[str, str] = field(repr=False)
+    sealed: Stamp | None = None
 
     @property
     def requirements(self) -> Path:
@@ -77,6 +83,10 @@ def load_program(stack_path: Path, name: str) -> Program:
     sealed_file = project / function.handler / SEALED_FILE
     if not sealed_file.is_file():
         raise CannotServe(f"the function {name} is not sealed", hint=f"faas-seal seal {name}")
+    try:
+        read_sealed(sealed_file)
+    except FileRefused as error:
+        raise CannotServe(f"{sealed_file}: {error}", hint=error.hint) from None
     environment = dict(function.environment)
     # faas-cli lets these win, too.
     for file in function.environment_file:
@@ -93,7 +103,17 @@ def load_program(stack_path: Path, name: str) -> Program:
         folder=Keystore(project).folder / "local" / name,
         exec_timeout=exec_timeout,
         environment=_with_paths(environment, project),
+        sealed=stamp(sealed_file),
     )
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Return the stamp of a file, or None while it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _with_paths(environment: dict[str, str], project: Path) -> dict[str, str]:

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from faas_seal.author.draft import source_of
@@ -18,7 +17,6 @@ from faas_seal.author.watching import changes
 from faas_seal.local.console import Console
 from faas_seal.local.errors import CannotServe
 from faas_seal.local.gateway import Gateway
-from faas_seal.local.program import load_program
 from faas_seal.local.supervisor import Supervisor
 from faas_seal.stackfile import StackFile, find
 
@@ -39,8 +37,8 @@ def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: events.put(signal.Signals(number)))
-    functions = {n: Supervisor(partial(load_program, stack_path, n), console) for n in names}
-    gateway = _open(port, functions, console)
+    functions = {n: Supervisor(stack_path, n, console) for n in names}
+    gateway = _open(port, functions, console, stack_path)
     starters = [
         threading.Thread(target=_start, args=(function, events), daemon=True)
         for function in functions.values()
@@ -100,19 +98,28 @@ def _start(function: Supervisor, events: queue.SimpleQueue[_Event]) -> None:
         events.put(function)
 
 
-def _open(port: int, functions: Mapping[str, Supervisor], console: Console) -> Gateway:
+def _open(
+    port: int, functions: Mapping[str, Supervisor], console: Console, stack_path: Path
+) -> Gateway:
     try:
         return Gateway(port, functions, console)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         raise CannotServe(
-            f"port {port} of 127.0.0.1 is taken", hint=f"faas-seal local-run --port {port + 1}"
+            f"port {port} of 127.0.0.1 is taken",
+            hint=f"faas-seal local-run {' '.join(functions)}{_option(stack_path)} "
+            f"--port {port + 1}",
         ) from None
 
 
+def _option(stack_path: Path) -> str:
+    """Return what names the stack file on a command line, where that is needed."""
+    return "" if stack_path == find(None) else f" -f {shlex.quote(str(stack_path))}"
+
+
 def _announce(console: Console, gateway: Gateway, stack_path: Path) -> None:
-    stack = "" if stack_path == find(None) else f" -f {shlex.quote(str(stack_path))}"
+    stack = _option(stack_path)
     for name in gateway.functions:
         console.about(name, f"ready at {gateway.url}/function/{name}")
     name = next(iter(gateway.functions))

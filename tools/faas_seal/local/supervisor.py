@@ -1,10 +1,10 @@
-"""Keeps one function served: sealed again, it is replaced; crashed, it is started again."""
+"""Keeps one function served: changed, it is replaced; crashed, it is started again."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,11 +14,13 @@ from faas_sealed.formats.errors import SealError
 from faas_seal.local.console import Console
 from faas_seal.local.errors import RuntimeDown
 from faas_seal.local.interpreter import find_interpreter
-from faas_seal.local.program import NAMESPACE, Program
+from faas_seal.local.program import NAMESPACE, Program, Stamp, load_program, stamp
 from faas_seal.local.runtime import Runtime
 from faas_seal.local.upstream import IDLE_SECONDS
 
 WATCH_SECONDS = 0.5
+# The longest that a call waits for what was changed before it was made.
+REPLACE_SECONDS = 5.0
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 # A runtime that has lived so long did not end because of how it was started.
@@ -26,19 +28,20 @@ SETTLED_SECONDS = 30.0
 
 
 class Supervisor:
-    """One function of the stack file. `load` reads what the stack file says of it now."""
+    """One function of a stack file, as that and its sealed file have it now."""
 
-    def __init__(self, load: Callable[[], Program], console: Console) -> None:
-        self._load = load
+    def __init__(self, stack: Path, name: str, console: Console) -> None:
+        self.name = name
+        self._stack = stack
         self._console = console
-        self.program = load()
-        self.name = self.program.name
+        self._program = load_program(stack, name)
         self._created = datetime.now(timezone.utc)
         self._invocations = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._wake = threading.Event()
         self._stopping = threading.Event()
         self._runtime: Runtime | None = None
-        self._stamp = _stamp(self.program.sealed_file)
+        self._seen = self._stamps()
         self._watcher = threading.Thread(target=self._watch, name=self.name, daemon=True)
         self._retiring: list[threading.Thread] = []
         self._delay = FIRST_DELAY
@@ -46,12 +49,13 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the function for the first time; raise SealError if it is never ready."""
-        self._runtime = self._launch()
+        self._runtime = self._launch(self._program)
         self._watcher.start()
 
     def tell_to_end(self) -> None:
         """Let what is under way end; start nothing more."""
         self._stopping.set()
+        self._wake.set()
         if self._runtime is not None:
             self._runtime.tell_to_end()
 
@@ -85,10 +89,14 @@ class Supervisor:
     def request(self) -> Iterator[Runtime]:
         """Give the runtime for one request, which keeps it from ending meanwhile.
 
-        Raises RuntimeDown if there is none.
+        What was changed just before is waited for, but not for long. Raises RuntimeDown if
+        there is no runtime.
         """
         with ExitStack() as stack:
             with self._lock:
+                if self._changed():
+                    self._wake.set()
+                    self._lock.wait_for(lambda: not self._changed(), REPLACE_SECONDS)
                 runtime = self._runtime
                 if runtime is None or runtime.status() is not None:
                     raise RuntimeDown(f"the runtime of {self.name} is down and starts again soon")
@@ -96,8 +104,18 @@ class Supervisor:
                 stack.enter_context(runtime.request())
             yield runtime
 
-    def _launch(self) -> Runtime:
-        program = self._load()
+    def _stamps(self) -> tuple[Stamp | None, ...]:
+        return stamp(self._stack), stamp(self._program.sealed_file)
+
+    def _changed(self) -> tuple[Stamp | None, ...]:
+        """Return the stamps of files that have changed and were not acted on yet, or nothing."""
+        stamps = self._stamps()
+        # A file that is not there is being written.
+        if self._stopping.is_set() or None in stamps or stamps == self._seen:
+            return ()
+        return stamps
+
+    def _launch(self, program: Program) -> Runtime:
         python = find_interpreter(program, self._say, self._stopping)
         runtime = Runtime(program, python, self._console)
         try:
@@ -105,21 +123,29 @@ class Supervisor:
         except BaseException:
             runtime.end(0)
             raise
-        self.program = program
+        self._program = program
         return runtime
 
     def _watch(self) -> None:
-        while not self._stopping.wait(WATCH_SECONDS):
+        while not self._stopping.is_set():
             runtime = self._runtime
             assert runtime is not None
             runtime.pool.close_idle(IDLE_SECONDS)
-            stamp = _stamp(self.program.sealed_file)
-            if stamp is not None and stamp != self._stamp:
-                self._stamp = stamp
+            if stamps := self._changed():
                 self._delay = FIRST_DELAY
                 self._replace(runtime)
+                self._settle(stamps)
             elif runtime.status() is not None:
                 self._revive(runtime)
+            self._wake.wait(WATCH_SECONDS)
+            self._wake.clear()
+        self._settle(self._seen)
+
+    def _settle(self, seen: tuple[Stamp | None, ...]) -> None:
+        """Let the calls go on that wait for what has changed."""
+        with self._lock:
+            self._seen = seen
+            self._lock.notify_all()
 
     def _revive(self, runtime: Runtime) -> None:
         now = time.monotonic()
@@ -134,7 +160,10 @@ class Supervisor:
 
     def _replace(self, old: Runtime) -> None:
         try:
-            new = self._launch()
+            program = load_program(self._stack, self.name)
+            if program == old.program and old.status() is None:
+                return  # the stack file has changed, but for others
+            new = self._launch(program)
         except (SealError, OSError) as error:
             if self._stopping.is_set():
                 return
@@ -149,7 +178,7 @@ class Supervisor:
         with self._lock:
             self._runtime = new
         self._start_at = None
-        self._say("the function is served as it is sealed now")
+        self._say("the function is served as it is now")
         thread = threading.Thread(target=old.drain, args=(self._stopping,), daemon=True)
         thread.start()
         self._retiring = [t for t in self._retiring if t.is_alive()] + [thread]
@@ -161,12 +190,3 @@ class Supervisor:
 
     def _say(self, text: str) -> None:
         self._console.about(self.name, text)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells one state of a file from another, or None while it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -37,19 +37,30 @@ class Updates:
 
         A secret may be written in place, and is half there for a moment.
         """
-        before, self._seen = self._seen, self._stamps()
-        if self._seen != before or self._seen == self._taken:
+        last, self._seen = self._seen, self._stamps()
+        if self._seen != last or self._seen == self._taken:
             return None
         self._taken = self._seen
-        deployed = next_deployed(self._settings, self._running)
-        if deployed == self._running:
+        before, self._running = self._running, next_deployed(self._settings, self._running)
+        if self._running == before:
             return None
-        self._running = deployed
-        say(f"updated: content id {self.header.content_id}")
-        return deployed
+        say(f"updated: {_changes(before, self._running)}")
+        return self._running
 
     def _stamps(self) -> list[tuple[int, ...]]:
         return [_stamp(path) for path in self._paths]
+
+
+def _changes(before: Deployed, after: Deployed) -> str:
+    """Return what has changed, in words for the log."""
+    changes = []
+    if after.sealed != before.sealed:
+        changes.append(f"content id {after.sealed.header.content_id}")
+    if after.transport != before.transport:
+        changes.append("transport keys")
+    if after.denied != before.denied:
+        changes.append(f"denied keys, {len(after.denied)} now")
+    return ", ".join(changes)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
