@@ -113,7 +113,7 @@ class LocalRun:
 
     def runtimes(self) -> list[int]:
         """Return the processes of the functions' runtimes, each the leader of its session."""
-        return [pid for pid in _children(self.process.pid) if os.getsid(pid) == pid]
+        return _leaders(self.process.pid)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """End it with a signal and return its status."""
@@ -215,14 +215,15 @@ def assert_gone(leaders: Sequence[int]) -> None:
     wait_until(lambda: not any(map(session, leaders)), "every process has ended")
 
 
-def _children(parent: int) -> list[int]:
-    children = []
+def _leaders(parent: int) -> list[int]:
+    """Return the children of a process that lead a session of their own."""
+    leaders = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-            if int(fields[1]) == parent:
-                children.append(int(folder.name))
-    return children
+            if int(fields[1]) == parent and fields[3] == folder.name.encode():
+                leaders.append(int(folder.name))
+    return leaders
 
 
 @pytest.fixture
