@@ -255,6 +255,7 @@ def test_what_keeps_a_function_from_starting_is_told_of_its_own_sealed_file(
     errors = fails(project, "--port", "0")
     assert f"program did not start: {project.sealed_file()}: " in errors
     assert "another author" in errors
+    assert "hint: faas-seal doctor program" in errors
 
 
 def test_all_functions_end_when_one_cannot_start(project: Project) -> None:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 import click
 
 from faas_seal.addresses import check_address
-from faas_seal.check import Check
 from faas_seal.cli.common import (
     check_function,
     console,
@@ -14,7 +13,8 @@ from faas_seal.cli.common import (
     say_json,
     stack_option,
 )
-from faas_seal.doctor import examine
+from faas_seal.doctor.check import Check
+from faas_seal.doctor.examination import examine
 from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}

@@ -63,7 +63,8 @@ class Runtime:
             if status is not None:
                 self._child.kill()
                 why = self._last_error or f"the runtime ended with status {status}"
-                raise CannotServe(f"{self.program.name} did not start: {why}")
+                name = self.program.name
+                raise CannotServe(f"{name} did not start: {why}", hint=f"faas-seal doctor {name}")
             if self._ready():
                 return
             if time.monotonic() >= latest:

@@ -19,7 +19,7 @@ from faas_seal.author.pushing import SETTING
 from faas_seal.caller.discovery import Discovery, Seen
 from faas_seal.caller.problems import problem_in
 from faas_seal.caller.tokens import HEADER
-from faas_seal.check import Check
+from faas_seal.doctor.check import Check
 from faas_seal.stackfile import Function
 
 TIMEOUT_SECONDS = 3.0

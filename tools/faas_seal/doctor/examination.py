@@ -23,12 +23,12 @@ from faas_seal import keystore
 from faas_seal.author.draft import REQUIREMENTS, source_folder
 from faas_seal.author.remains import left_behind, open_to_git, warnings_for, warnings_of_project
 from faas_seal.author.sealing import in_step
-from faas_seal.author.secretchecks import checks_of_secrets
 from faas_seal.author.secretfiles import SecretFiles
 from faas_seal.author.settings import check_settings, unknown_settings
 from faas_seal.author.terms import Terms
-from faas_seal.check import Check
-from faas_seal.deployed import checks_of_gateway
+from faas_seal.doctor.check import Check
+from faas_seal.doctor.gateway import checks_of_gateway
+from faas_seal.doctor.secrets import checks_of_secrets
 from faas_seal.keystore import Keystore, read_key_file
 from faas_seal.local.template import find_template
 from faas_seal.signatures import signed_by

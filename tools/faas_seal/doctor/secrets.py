@@ -10,7 +10,7 @@ from faas_sealed.formats.errors import KeyRefused
 from faas_sealed.formats.header import Header
 
 from faas_seal.author.secretfiles import SecretFiles, secrets_of, transport_public, transport_secret
-from faas_seal.check import Check
+from faas_seal.doctor.check import Check
 from faas_seal.stackfile import Function, StackFile
 
 
