@@ -29,7 +29,7 @@ from faas_sealed.formats.keys import (
 )
 
 from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
-from faas_seal.stackfile import SEALED_FILE, check_name, sealed_folder
+from faas_seal.stackfile import check_name, sealed_file
 
 FOLDER = ".faas-seal"
 
@@ -62,7 +62,7 @@ class Keystore:
     def way_back(self, name: str) -> str:
         """Return what gives `name` a key that opens it: what is deployed opens with no new one."""
         path = self.path(name)
-        if (sealed_folder(self.folder.parent, name) / SEALED_FILE).exists():
+        if sealed_file(self.folder.parent, name).exists():
             return (
                 f"restore {path} from your copy; without one, faas-seal seal {name} makes a new "
                 "key: deploy again, and give it to the callers"

@@ -12,7 +12,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore, author_seed
 from faas_seal.signatures import signed_by
-from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, sealed_folder
+from faas_seal.stackfile import SEALED_FOLDER, StackFile, sealed_file
 
 
 def project_key(stack: Path, name: str) -> bytes:
@@ -67,15 +67,10 @@ def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
         raise
 
 
-def sealed_file_of(stack: Path, name: str) -> Path:
-    """Return where the project's sealed file of a function lies, whether it is there or not."""
-    return sealed_folder(stack.parent, name) / SEALED_FILE
-
-
 def sealed_header(stack: Path, name: str) -> Header:
     """Return the verified header of the project's sealed file of a function.
 
     Raises FileRefused where there is none, or none by the expected author.
     """
-    path = sealed_file_of(stack, name)
+    path = sealed_file(stack.parent, name)
     return read_sealed(path, expected_author(stack, name) if path.exists() else None).header

@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from faas_seal import yamltext
 from faas_seal.errors import StackFileRefused, UsageError
+from faas_seal.files import Replacement
 
 # faas-cli looks for them in this order.
 DEFAULT_NAMES = ("stack.yaml", "stack.yml")
@@ -70,6 +71,11 @@ class StackFile:
             raise StackFileRefused(
                 f"{path} cannot be read: {error}", hint=f"ls -l {shlex.quote(str(path))}"
             ) from None
+
+    def replacement(self) -> Replacement:
+        """Return what puts this text in its place: through a symbolic link, where that is one."""
+        path = self.path.resolve()
+        return Replacement(path, self.text.encode(), path.parent)
 
     @property
     def folder(self) -> Path:
@@ -198,6 +204,11 @@ def find(option: str | None, folder: Path = Path()) -> Path:
 def sealed_folder(project: Path, name: str) -> Path:
     """Return where the sealed folder of a function lies, beside the stack file."""
     return project / SEALED_FOLDER / check_name(name)
+
+
+def sealed_file(project: Path, name: str) -> Path:
+    """Return where the sealed file of a function lies, whether it is there or not."""
+    return sealed_folder(project, name) / SEALED_FILE
 
 
 def gateway_address(given: str | None, named: str = "") -> str:

@@ -12,8 +12,8 @@ import requests
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from faas_seal.addresses import is_loopback
 from faas_seal.errors import GatewayRefused, Unreachable
+from faas_seal.sessions import session_to
 
 TIMEOUT_SECONDS = 30
 _INFO = "/system/info"
@@ -68,8 +68,7 @@ class Gateway:
 
     def _send(self, method: str, path: str, **given: Any) -> requests.Response:
         headers = {"Authorization": self.authorization} if self.authorization else {}
-        with requests.Session() as session:
-            session.trust_env = False if is_loopback(self.address) else session.trust_env
+        with session_to(self.address) as session:
             session.auth = lambda request: request  # no netrc: the login is faas-cli's
             try:
                 answer = session.request(

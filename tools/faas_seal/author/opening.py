@@ -21,7 +21,7 @@ from faas_seal.author.secretfiles import (
 from faas_seal.author.terms import Terms
 from faas_seal.errors import UsageError
 from faas_seal.keystore import Keystore
-from faas_seal.stackfile import SEALED_FILE, Function, StackFile, sealed_folder
+from faas_seal.stackfile import Function, StackFile, sealed_file
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def gather(
 def sealed_before(stack: StackFile, name: str, author: bytes) -> SealedFile | None:
     """Return the sealed file that is there, if it is this author's and whole."""
     try:
-        return verify((sealed_folder(stack.folder, name) / SEALED_FILE).read_bytes(), author)
+        return verify(sealed_file(stack.folder, name).read_bytes(), author)
     except (OSError, FileRefused):
         return None
 

@@ -8,9 +8,9 @@ import requests
 from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import claimed_author, verify, verify_lines
 
-from faas_seal.addresses import is_loopback
 from faas_seal.author.gateway import Gateway
 from faas_seal.errors import GatewayRefused, UsageError
+from faas_seal.sessions import session_to
 from faas_seal.stackfile import Function
 
 SETTING = "seal_file"
@@ -78,8 +78,7 @@ def wait_until_served(url: str, file: bytes, seconds: float) -> float:
 
 def _lines(url: str) -> bytes | None:
     try:
-        with requests.Session() as session:
-            session.trust_env = not is_loopback(url)
+        with session_to(url) as session:
             answer = session.get(
                 f"{url}{DISCOVERY}", timeout=_TIMEOUT_SECONDS, allow_redirects=False
             )

@@ -103,13 +103,7 @@ def point_to_sealed(stack: StackFile, plans: Iterable[Plan], author: bytes) -> S
     `author` is the author's public key (32 bytes). Raises StackFileRefused.
     """
     for item in plans:
-        stack = stack.sealed(
-            item.function.name,
-            handler=f"./{SEALED_FOLDER}/{item.function.name}",
-            source=item.source,
-            author=AUTHOR_PUBLIC.encode(author),
-            transport=None if item.opening.transport is None else transport_secret(item.function),
-        )
+        stack = _pointing(stack, item.function, author, item.opening.transport)
     return stack
 
 
@@ -123,8 +117,7 @@ def write(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
         if item.file is not None:
             files += _sealed(item.folder, item.requirements, item.file)
     if after is not before:
-        path = before.path.resolve()
-        files.append(Replacement(path, after.text.encode(), path.parent))
+        files.append(after.replacement())
     store = Keystore(before.folder)
     for item in plans:
         if item.file is not None:
@@ -141,23 +134,28 @@ def write_signed(before: StackFile, draft: Draft, file: SealedFile) -> None:
     Whether the source changes after it, only the signing key could tell.
     """
     function = before.function(draft.name)
-    after = before.sealed(
-        draft.name,
-        handler=f"./{SEALED_FOLDER}/{draft.name}",
-        source=source_of(function),
-        author=AUTHOR_PUBLIC.encode(draft.author),
-        transport=None if file.header.transport is None else transport_secret(function),
-    )
+    after = _pointing(before, function, draft.author, file.header.transport)
     files = _sealed(draft.folder, draft.requirements, file)
     if after is not before:
-        path = before.path.resolve()
-        files.append(Replacement(path, after.text.encode(), path.parent))
+        files.append(after.replacement())
     replace_together(files)
 
 
 def remember_terms(stack: StackFile, name: str, terms: Terms) -> None:
     """Write the terms of a function, for the next seal."""
     replace_together(_remembered(Keystore(stack.folder), name, terms))
+
+
+def _pointing(
+    stack: StackFile, function: Function, author: bytes, transport: bytes | None
+) -> StackFile:
+    return stack.sealed(
+        function.name,
+        handler=f"./{SEALED_FOLDER}/{function.name}",
+        source=source_of(function),
+        author=AUTHOR_PUBLIC.encode(author),
+        transport=None if transport is None else transport_secret(function),
+    )
 
 
 def _sealed(folder: Path, requirements: bytes, file: SealedFile) -> list[Replacement]:

@@ -17,7 +17,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, IDENTITY_SEED,
 from faas_sealed.formats.primitives import KEY_BYTES
 from requests.auth import AuthBase
 
-from faas_seal.addresses import host, in_clear, is_loopback, is_queue, origin
+from faas_seal.addresses import host, in_clear, is_queue, origin
 from faas_seal.caller.discovery import Discovery, Seen, check_key, key_for
 from faas_seal.caller.duplex import Duplex
 from faas_seal.caller.token_call import TokenCall
@@ -25,6 +25,7 @@ from faas_seal.caller.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.keystore import read_key_file
 from faas_seal.project import project_key, sealed_header
+from faas_seal.sessions import session_to
 from faas_seal.stackfile import find
 
 CONNECT_TIMEOUT = 10  # seconds; how long the function then takes is its own affair
@@ -250,9 +251,7 @@ def call(
 
     Follows no redirect. Raises Unreachable where nobody answers.
     """
-    with requests.Session() as session:
-        # A proxy named in the environment is not asked for this machine's own addresses.
-        session.trust_env = not is_loopback(url)
+    with session_to(url) as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, Duplex())
         try:

@@ -15,10 +15,11 @@ from faas_sealed.formats.header import Header, Slot
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, identity_id, key_id
 
-from faas_seal.addresses import base_address, check_address, function_in, is_loopback
+from faas_seal.addresses import base_address, check_address, function_in
 from faas_seal.errors import UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.files import Replacement, replace_together
 from faas_seal.keystore import private_folder
+from faas_seal.sessions import session_to
 from faas_seal.signatures import signed_by
 
 PATH = "/.well-known/faas-seal"
@@ -141,9 +142,7 @@ class Discovery:
             ) from None
 
     def _ask(self) -> bytes:
-        session = self.session or requests.Session()
-        if self.session is None:
-            session.trust_env = not is_loopback(self.address)
+        session = self.session or session_to(self.address)
         try:
             with session.get(
                 self.address + PATH,

@@ -26,8 +26,8 @@ from faas_seal.cli.common import (
 )
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
-from faas_seal.project import sealed_file_of, sealed_header
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project import sealed_header
+from faas_seal.stackfile import StackFile, find, sealed_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -150,7 +150,7 @@ class Caller:
     def _in_project(self, name: str) -> Header | None:
         """Return what the sealed file of a function says, if there is one and it matters."""
         stack = find(self.stack)
-        if (self.raw and not self.identity) or not sealed_file_of(stack, name).is_file():
+        if (self.raw and not self.identity) or not sealed_file(stack.parent, name).is_file():
             return None
         return sealed_header(stack, name)
 

@@ -23,9 +23,8 @@ from faas_seal import keystore
 from faas_seal.author.forgotten import forgotten
 from faas_seal.errors import UsageError
 from faas_seal.keystore import KeySource, parse_key
-from faas_seal.local.durations import parse_duration
 from faas_seal.project import project_key
-from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_folder
+from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,7 +103,7 @@ def sealed_path(target: str, stack: str | None) -> Path:
     """
     path = Path(target)
     if FUNCTION_NAME.fullmatch(target) and not path.is_file():
-        path = sealed_folder(project(stack), target) / SEALED_FILE
+        path = sealed_file(project(stack), target)
         if not path.exists():
             if not find(stack).exists():
                 raise FileRefused(
@@ -171,14 +170,6 @@ def pair(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError("--query has the form NAME=VALUE")
     return name, value
-
-
-def duration(text: str, example: str) -> float:
-    """Return the seconds in a duration such as 5m or 24h, or raise UsageError."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error), hint=example) from None
 
 
 def refuse_keys_in(arguments: Iterable[str]) -> None:

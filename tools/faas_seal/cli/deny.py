@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import re
 import shlex
 import time
 
 import click
 from faas_sealed.formats.errors import FileRefused
-from faas_sealed.formats.header import Slot
+from faas_sealed.formats.header import ID, Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.author.secretfiles import SecretFiles, creation, denied_secret
@@ -20,12 +19,10 @@ from faas_seal.cli.common import (
 )
 from faas_seal.cli.seal_once import OLD_COPIES
 from faas_seal.errors import UsageError
-from faas_seal.files import Replacement, replace_together
+from faas_seal.files import replace_together
 from faas_seal.keystore import Keystore
 from faas_seal.project import read_sealed
 from faas_seal.stackfile import StackFile, find
-
-_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @click.command()
@@ -55,7 +52,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     secret = denied_secret(function)
     files = SecretFiles(stack.folder)
     lines = files.denied_lines(secret)
-    known = [line for line in lines if _ID.fullmatch(line)]
+    known = [line for line in lines if ID.fullmatch(line)]
     if not who and not allow:
         for id in known:
             say(id)
@@ -76,9 +73,8 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     edited = stack.with_secret(name, "seal_denied", secret)
     path = files.write(secret, lines)
     if edited is not stack:
-        place = stack.path.resolve()
-        replace_together([Replacement(place, edited.text.encode(), place.parent)])
-    denied = len([line for line in lines if _ID.fullmatch(line)])
+        replace_together([edited.replacement()])
+    denied = len([line for line in lines if ID.fullmatch(line)])
     say(f"{name}: {path} denies {denied} key{'' if denied == 1 else 's'}")
     command = shlex.join(creation(secret, path, stack, function))
     if edited is not stack:
@@ -107,7 +103,7 @@ def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
     for slot in slots:
         if slot.to is not None and slot.to.id == identity:
             return slot.id
-    if _ID.fullmatch(word):  # of an older seal, perhaps
+    if ID.fullmatch(word):  # of an older seal, perhaps
         return word
     raise UsageError(
         f"{word} is no key id, and no recipient of what is sealed",

@@ -9,8 +9,8 @@ import click
 from faas_seal.addresses import Destination, destination
 from faas_seal.caller.tokens import HEADER, bind_request, make_token
 from faas_seal.cli.caller import Caller, caller_options
-from faas_seal.cli.common import duration, function_names, pair
-from faas_seal.cli.options import span
+from faas_seal.cli.common import function_names, pair
+from faas_seal.cli.options import duration, span
 from faas_seal.errors import UsageError
 from faas_seal.stackfile import check_name
 

@@ -9,6 +9,8 @@ import time
 import click
 
 from faas_seal.author.terms import When
+from faas_seal.errors import UsageError
+from faas_seal.local.durations import parse_duration
 
 _DAY = 24 * 3600
 _SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}
@@ -19,6 +21,14 @@ def span(value: str) -> int | None:
     """Return the seconds in 12h, 30d or 2w, or None for another text."""
     found = _SPAN.fullmatch(value)
     return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+def duration(text: str, example: str) -> float:
+    """Return the seconds in a duration such as 5m or 24h, or raise UsageError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint=example) from None
 
 
 def when(value: str) -> When:

@@ -6,14 +6,14 @@ from faas_seal.author.gateway import Gateway
 from faas_seal.author.pushing import SETTING, secret_of, wait_until_served
 from faas_seal.author.pushing import push as push_file
 from faas_seal.cli.common import (
-    duration,
     function_names,
     say,
     sealed_path,
     stack_option,
 )
+from faas_seal.cli.options import duration
 from faas_seal.cli.seal import seal
-from faas_seal.files import Replacement, replace_together
+from faas_seal.files import replace_together
 from faas_seal.project import read_sealed
 from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 
@@ -68,7 +68,7 @@ def push(
         secret = f"{name}-code"
         edited = stack.with_secret(name, SETTING, secret)
         push_file(Gateway.logged_in(address, namespace), secret, file)
-        replace_together([Replacement(stack.path, edited.text.encode(), stack.path.parent)])
+        replace_together([edited.replacement()])
         say(f"{name}: made the secret {secret}; {stack.path} names it. Once: faas-seal up {name}")
         return
     push_file(Gateway.logged_in(address, namespace), secret, file)

@@ -34,11 +34,10 @@ from faas_seal.local.template import find_template
 from faas_seal.signatures import signed_by
 from faas_seal.stackfile import (
     LANGUAGE,
-    SEALED_FILE,
     Function,
     StackFile,
     gateway_address,
-    sealed_folder,
+    sealed_file,
 )
 
 TIMEOUT_SECONDS = 3.0
@@ -175,7 +174,7 @@ def _function(stack: StackFile, function: Function) -> Iterator[Check]:
         yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
     yield from _settings(function)
     yield from _requirements(name, source / REQUIREMENTS)
-    path = sealed_folder(stack.folder, name) / SEALED_FILE
+    path = sealed_file(stack.folder, name)
     if not path.exists():
         yield _not_sealed(name)
         return
@@ -276,7 +275,7 @@ def _seal_anew(function: Function) -> str:
 def _sealed(stack: StackFile, function: Function) -> Header | None:
     """Return the header of a function's sealed file, or None where that is not in order."""
     try:
-        path = sealed_folder(stack.folder, function.name) / SEALED_FILE
+        path = sealed_file(stack.folder, function.name)
         return signed_by(_author_of(function), path.read_bytes(), verify).header
     except (OSError, SealError):
         return None

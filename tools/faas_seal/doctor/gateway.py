@@ -20,6 +20,7 @@ from faas_seal.caller.discovery import Discovery, Seen
 from faas_seal.caller.problems import problem_in
 from faas_seal.caller.tokens import HEADER
 from faas_seal.doctor.check import Check
+from faas_seal.sessions import session_to
 from faas_seal.stackfile import Function
 
 TIMEOUT_SECONDS = 3.0
@@ -109,7 +110,5 @@ def _compared(url: str, function: Function, sealed: Header) -> Check:
 
 
 def _get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
-    with requests.Session() as session:
-        # As in a call: no proxy for this machine's own addresses, and no redirect.
-        session.trust_env = not is_loopback(url)
+    with session_to(url) as session:
         return session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)

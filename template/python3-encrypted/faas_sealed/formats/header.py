@@ -27,7 +27,7 @@ GRANT_BYTES = OVERHEAD_BYTES + KEY_BYTES
 
 FUNCTION_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LIBRARY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
+ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _parse_slot(value: object) -> Slot:
     members = read_members(value, "expires id salt to wrapped")
     to = members["to"]
     return Slot(
-        id=_text(members["id"], _ID, "id"),
+        id=_text(members["id"], ID, "id"),
         salt=read_fixed(members["salt"], SALT_BYTES, "salt"),
         wrapped=read_fixed(members["wrapped"], WRAPPED_BYTES, "wrapped"),
         expires=_time(members["expires"]),
@@ -162,7 +162,7 @@ def _parse_slot(value: object) -> Slot:
 def _parse_grant(value: object) -> Grant:
     members = read_members(value, "id sealed")
     return Grant(
-        id=_text(members["id"], _ID, "id"),
+        id=_text(members["id"], ID, "id"),
         sealed=read_fixed(members["sealed"], GRANT_BYTES, "sealed"),
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import suppress
 
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.header import Header
+from faas_sealed.runtime.log import timestamp
 
 
 def entry(
@@ -25,12 +25,10 @@ def entry(
 
     Nothing in it is secret: no key, no body, no path, no message.
     """
-    now = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     return json.dumps(
         {
             "audit": "faas-seal/v1",
-            "time": f"{stamp}.{int(now % 1 * 1000):03d}Z",
+            "time": timestamp(),
             "call_id": call_id,
             "function": header.function,
             "content_id": header.content_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import marshal
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import SealedFile, verify
-from faas_sealed.formats.header import Header
+from faas_sealed.formats.header import ID, Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import TRANSPORT_SEED
 from faas_sealed.runtime.log import say
@@ -25,7 +24,6 @@ MOST_TRANSPORT_KEYS = 2
 # More than any bundle takes, and than Kubernetes puts into a secret.
 MOST_SEALED_BYTES = 128 * 2**20
 MOST_SECRET_BYTES = 2**20
-_KEY_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def _read_keys(path: Path) -> tuple[bytes, ...]:
 def _read_denied(settings: Settings) -> frozenset[str]:
     path = settings.denied
     ids = frozenset(_lines(path)) if path else frozenset()
-    if wrong := [text for text in ids if not _KEY_ID.fullmatch(text)]:
+    if wrong := [text for text in ids if not ID.fullmatch(text)]:
         raise SealError(f"{path}: {len(wrong)} lines are no key ids of 16 hexadecimal digits")
     return ids
 

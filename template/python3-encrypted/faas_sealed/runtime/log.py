@@ -30,6 +30,13 @@ def say(text: str) -> None:
         os.write(2, f"faas-seal: {text}\n".encode())
 
 
+def timestamp() -> str:
+    """Return the present time in UTC, to the millisecond (RFC 3339)."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    return f"{stamp}.{int(now % 1 * 1000):03d}Z"
+
+
 class Log:
     """The log of one worker, made and installed in the zygote.
 
@@ -133,10 +140,8 @@ class Log:
                 fcntl.lockf(self._lock, fcntl.LOCK_UN)
 
     def _entry(self, line: bytes, level: str) -> bytes:
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         entry = {
-            "time": f"{stamp}.{int(now % 1 * 1000):03d}Z",
+            "time": timestamp(),
             "level": getattr(self._level, "name", None) or level,
             "call_id": self.call_id,
             "message": line.decode("utf-8", "replace"),
