@@ -11,8 +11,7 @@ from benchmarks.measure import Load, idle_memory
 from benchmarks.opening import costs
 from benchmarks.report import costs_table, loads_table
 from benchmarks.running import running, session
-
-from .support import free_port
+from tests.support import free_port
 
 
 def test_all_contestants_answer_alike_and_are_gone_afterwards(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faas_seal.caller.discovery import PATH
-from faas_seal.caller.problems import CONTENT_TYPE
-from faas_seal.caller.tokens import HEADER
+from faas_seal.calling.discovery import PATH
+from faas_seal.calling.problems import CONTENT_TYPE
+from faas_seal.calling.tokens import HEADER
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import SealError
@@ -17,8 +17,8 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, IDENTITY_SEED, author_public
 from faas_sealed.formats.primitives import context
 from faas_sealed.formats.token import KeyToken, open_token
 
-from ..support import Function, wait_until
-from .servers import Answer, Request
+from tests.command.servers import Answer, Request
+from tests.support import Function, wait_until
 
 # The author's signing seed, two transport seeds, and that of an identity.
 SEED, ONE, TWO, MINE = (bytes([number] * 32) for number in range(4))

@@ -21,7 +21,7 @@ from faas_sealed.formats.grant import open_grant
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_PUBLIC, TRANSPORT_PUBLIC
 
-from .conftest import HANDLER, Run
+from tests.command.conftest import HANDLER, Run
 
 ONES = bytes([1]) * 32
 FILES = {"handler.py": HANDLER.encode(), "data/x": b"\x00"}

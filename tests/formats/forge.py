@@ -15,9 +15,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .second import hpke
-from .second.suite import aead_seal, context, hkdf
-from .second.text import base64_encode
+from tests.formats.second import hpke
+from tests.formats.second.suite import aead_seal, context, hkdf
+from tests.formats.second.text import base64_encode
 
 SEED = bytes(range(32))
 CONTENT_KEY = bytes(range(32, 64))

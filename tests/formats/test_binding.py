@@ -8,8 +8,8 @@ from faas_sealed.formats.token import check_path, request_binding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .second.suite import Refused
-from .second.token import binding, decode_path
+from tests.formats.second.suite import Refused
+from tests.formats.second.token import binding, decode_path
 
 segments = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/%?#"),

@@ -12,9 +12,9 @@ from faas_sealed.formats.errors import MalformedBundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .forge import Entry, deflate, zip_of
-from .second.bundle import read_bundle
-from .second.suite import Refused
+from tests.formats.forge import Entry, deflate, zip_of
+from tests.formats.second.bundle import read_bundle
+from tests.formats.second.suite import Refused
 
 parts = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/\\"),

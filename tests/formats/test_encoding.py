@@ -13,7 +13,7 @@ from faas_sealed.formats.encoding import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .second import text
+from tests.formats.second import text
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(0, MAX_INTEGER) | st.text(max_size=8),

@@ -29,9 +29,9 @@ from faas_sealed.formats.keys import HPKE_PUBLIC_KEY_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from . import forge
-from .second.file import open_file, read_file, read_lines
-from .second.suite import Refused
+from tests.formats import forge
+from tests.formats.second.file import open_file, read_file, read_lines
+from tests.formats.second.suite import Refused
 
 SEED, AUTHOR = forge.SEED, forge.public()
 NOW = 1_800_000_000

@@ -12,8 +12,8 @@ from faas_sealed.formats.primitives import context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import forge
-from .second.file import granted_key, read_file
+from tests.formats import forge
+from tests.formats.second.file import granted_key, read_file
 
 CONTEXT = context("greet", forge.public())
 IDENTITY = PrivateKey(forge.IDENTITY_SEED)

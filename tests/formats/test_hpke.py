@@ -5,8 +5,8 @@ from faas_sealed.formats.hpke import OVERHEAD_BYTES, PrivateKey, seal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import forge
-from .second import hpke
+from tests.formats import forge
+from tests.formats.second import hpke
 
 KEY = PrivateKey(forge.TRANSPORT_SEED)
 seeds = st.binary(min_size=32, max_size=32)

@@ -8,7 +8,7 @@ from faas_sealed.formats.keys import FUNCTION_KEY, TEXT_FORMS, TextForm, author_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .second.text import BASE64, parse_key
+from tests.formats.second.text import BASE64, parse_key
 
 forms = st.sampled_from(TEXT_FORMS)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl import bindings
 
-from .second.stream import MESSAGE, Secretstream, hchacha20
+from tests.formats.second.stream import MESSAGE, Secretstream, hchacha20
 
 KEY = bytes(range(32))
 

@@ -19,7 +19,7 @@ from faas_sealed.formats.stream import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .second.stream import (
+from tests.formats.second.stream import (
     FINAL,
     MESSAGE,
     PUSH,
@@ -28,7 +28,7 @@ from .second.stream import (
     seal_stream,
     stream_key,
 )
-from .second.suite import Refused
+from tests.formats.second.suite import Refused
 
 SESSION = bytes(range(32))
 KEY = request_key(SESSION)

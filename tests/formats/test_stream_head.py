@@ -6,8 +6,8 @@ import pytest
 from faas_sealed.formats.errors import MalformedBody
 from faas_sealed.formats.stream import CHUNK_BYTES, Head, Sealer, decode_head, encode_head
 
-from .second.stream import open_stream, read_head
-from .second.suite import Refused
+from tests.formats.second.stream import open_stream, read_head
+from tests.formats.second.suite import Refused
 
 
 @pytest.mark.parametrize(

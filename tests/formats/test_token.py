@@ -18,10 +18,10 @@ from faas_sealed.formats.token import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from . import forge
-from .second.suite import Refused
-from .second.text import BASE64
-from .second.token import read_token
+from tests.formats import forge
+from tests.formats.second.suite import Refused
+from tests.formats.second.text import BASE64
+from tests.formats.second.token import read_token
 
 CONTEXT = context("greet", forge.public())
 TRANSPORT = PrivateKey(forge.TRANSPORT_SEED)

@@ -7,9 +7,9 @@ from faas_sealed.formats.trace import MAX_TRACE_BYTES, open_trace, seal_trace, t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import forge
-from .second.suite import hkdf
-from .second.text import BASE64, read_trace
+from tests.formats import forge
+from tests.formats.second.suite import hkdf
+from tests.formats.second.text import BASE64, read_trace
 
 CONTEXT = context("greet", forge.public())
 CONTENT_ID = hkdf(forge.CONTENT_KEY, "commit")[:8].hex()

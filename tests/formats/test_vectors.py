@@ -34,15 +34,15 @@ from faas_sealed.formats.stream import (
 )
 from faas_sealed.formats.trace import open_trace, trace_content_id
 
-from . import forge
-from .second import hpke
-from .second.bundle import read_bundle
-from .second.file import granted_key, open_file, read_file
-from .second.stream import open_stream, read_head, stream_key
-from .second.suite import Refused, hkdf, rfc5869
-from .second.suite import aead_seal as second_aead_seal
-from .second.text import base64_decode, key_text, parse_key, read_trace
-from .token_vectors import (
+from tests.formats import forge
+from tests.formats.second import hpke
+from tests.formats.second.bundle import read_bundle
+from tests.formats.second.file import granted_key, open_file, read_file
+from tests.formats.second.stream import open_stream, read_head, stream_key
+from tests.formats.second.suite import Refused, hkdf, rfc5869
+from tests.formats.second.suite import aead_seal as second_aead_seal
+from tests.formats.second.text import base64_decode, key_text, parse_key, read_trace
+from tests.formats.token_vectors import (
     first_hpke,
     first_lines,
     first_token,
@@ -50,7 +50,7 @@ from .token_vectors import (
     second_lines,
     second_token,
 )
-from .vector import FOLDER, PATHS, Implementation, Results, Vector
+from tests.formats.vector import FOLDER, PATHS, Implementation, Results, Vector
 
 OUTCOMES = {
     "keys": {"ok", "malformed-key"},

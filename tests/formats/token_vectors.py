@@ -11,12 +11,12 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_PUBL
 from faas_sealed.formats.primitives import context
 from faas_sealed.formats.token import check_path, open_token, request_binding
 
-from .second import hpke
-from .second.file import read_lines
-from .second.suite import Refused
-from .second.text import base64_decode, key_text, parse_key
-from .second.token import binding, decode_path, read_token
-from .vector import Results, Vector
+from tests.formats.second import hpke
+from tests.formats.second.file import read_lines
+from tests.formats.second.suite import Refused
+from tests.formats.second.text import base64_decode, key_text, parse_key
+from tests.formats.second.token import binding, decode_path, read_token
+from tests.formats.vector import Results, Vector
 
 
 def first_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from .second.text import base64_decode
+from tests.formats.second.text import base64_decode
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 PATHS = sorted(FOLDER.glob("*/*.txt"))

@@ -6,8 +6,8 @@ import argparse
 import secrets
 import sys
 
-from .engine import Found, fuzz
-from .targets import TARGETS
+from tests.fuzz.engine import Found, fuzz
+from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:

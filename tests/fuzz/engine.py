@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-from ..formats.second.suite import Refused
+from tests.formats.second.suite import Refused
 
 MAX_INPUT_BYTES = 16 * 2**10
 

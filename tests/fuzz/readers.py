@@ -16,14 +16,14 @@ from faas_sealed.formats.stream import Head, Opener, decode_head
 from faas_sealed.formats.token import KeyToken, open_token
 from faas_sealed.formats.trace import open_trace
 
-from ..formats import forge
-from ..formats.second import hpke
-from ..formats.second.bundle import read_bundle
-from ..formats.second.file import open_file, read_lines
-from ..formats.second.stream import open_stream, read_head, seal_stream
-from ..formats.second.suite import aead_seal
-from ..formats.second.text import base64_decode, parse_key, read_trace
-from ..formats.second.token import read_token
+from tests.formats import forge
+from tests.formats.second import hpke
+from tests.formats.second.bundle import read_bundle
+from tests.formats.second.file import open_file, read_lines
+from tests.formats.second.stream import open_stream, read_head, seal_stream
+from tests.formats.second.suite import aead_seal
+from tests.formats.second.text import base64_decode, parse_key, read_trace
+from tests.formats.second.token import read_token
 
 AUTHOR = forge.public()
 TRANSPORT = PrivateKey(forge.TRANSPORT_SEED)

@@ -20,13 +20,13 @@ from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.header import parse_header, serialise_header
 from faas_sealed.formats.stream import encode_head
 
-from ..formats import forge
-from ..formats.second.bundle import read_bundle
-from ..formats.second.stream import FINAL, MESSAGE, open_stream, stream_key
-from ..formats.second.suite import Refused
-from ..formats.vector import PATHS, Vector
-from . import readers
-from .engine import Target
+from tests.formats import forge
+from tests.formats.second.bundle import read_bundle
+from tests.formats.second.stream import FINAL, MESSAGE, open_stream, stream_key
+from tests.formats.second.suite import Refused
+from tests.formats.vector import PATHS, Vector
+from tests.fuzz import readers
+from tests.fuzz.engine import Target
 
 # Longer vectors are about bounds, and slow.
 MAX_SEED_BYTES = 4096

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ..formats.vector import PATHS
-from .engine import Found, Target, fuzz
-from .targets import TARGETS
+from tests.formats.vector import PATHS
+from tests.fuzz.engine import Found, Target, fuzz
+from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parent.parent.parent
 # `make fuzz` goes on for longer.

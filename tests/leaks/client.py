@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 from faas_sealed.formats.stream import Head, Opener, request_key, response_key, seal_pieces
 
-from ..support import Answer, Function, read_answer
-from .plants import Plants
+from tests.leaks.plants import Plants
+from tests.support import Answer, Function, read_answer
 
 
 class Client:

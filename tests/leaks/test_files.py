@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ..runtime.processes import wait_ended, workers, zygote
-from ..support import Function, serve
-from . import traffic
-from .client import Client
-from .conftest import may_trace
-from .plants import Plants
+from tests.leaks import traffic
+from tests.leaks.client import Client
+from tests.leaks.conftest import may_trace
+from tests.leaks.plants import Plants
+from tests.runtime.processes import wait_ended, workers, zygote
+from tests.support import Function, serve
 
 # What can open or name a file (syscalls(2)).
 CALLS = (

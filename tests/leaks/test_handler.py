@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from ..support import serve
+from tests.support import serve
 
 # Looks at everything that is alive for a text or bytes with one of the digests in the query.
 FILES = {

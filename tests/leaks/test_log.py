@@ -8,10 +8,10 @@ import pytest
 from faas_seal.scan import proof
 from faas_seal.scan.search import Hit, Search, report
 
-from ..support import Function, serve
-from . import traffic
-from .client import Client
-from .plants import Plants
+from tests.leaks import traffic
+from tests.leaks.client import Client
+from tests.leaks.plants import Plants
+from tests.support import Function, serve
 
 SAID = "what a handler prints is in the log"
 

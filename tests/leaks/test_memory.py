@@ -9,13 +9,13 @@ import pytest
 from faas_seal.scan import proof
 from faas_seal.scan.places import in_process, in_processes
 from faas_seal.scan.search import Search, report
-from faas_sealed.runtime.worker import MOST_LINGERS
+from faas_sealed.runtime.worker.worker import MOST_LINGERS
 
-from ..runtime.processes import zygote
-from ..support import Function, is_ready, serve
-from . import traffic
-from .client import Client
-from .plants import Plants
+from tests.leaks import traffic
+from tests.leaks.client import Client
+from tests.leaks.plants import Plants
+from tests.runtime.processes import zygote
+from tests.support import Function, is_ready, serve
 
 LINGER = 0.02
 # What a worker has to end in, from `linger` after its last reply on.

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ..runtime.processes import zygote
-from ..support import is_ready, wait_until
-from .client import Client
+from tests.leaks.client import Client
+from tests.runtime.processes import zygote
+from tests.support import is_ready, wait_until
 
 Traffic = Callable[[Client], None]
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import programs as at_hand
-from .canary import Canary
-from .programs import Builder, Programs
-from .project import Project, new_project, succeed
+from tests.openfaas import programs as at_hand
+from tests.openfaas.canary import Canary
+from tests.openfaas.programs import Builder, Programs
+from tests.openfaas.project import Project, new_project, succeed
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

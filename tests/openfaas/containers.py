@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import requests
 
+from tests.openfaas.project import Project
 from tests.support import wait_until
-
-from .project import Project
 
 
 @dataclass(frozen=True)

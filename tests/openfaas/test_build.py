@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from . import containers, programs
-from .programs import Builder
-from .project import Project, succeed
+from tests.openfaas import containers, programs
+from tests.openfaas.programs import Builder
+from tests.openfaas.project import Project, succeed
 
 
 def test_a_folder_that_is_not_sealed_fails_with_what_to_type(

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.openfaas import containers
+from tests.openfaas.containers import Container
+from tests.openfaas.project import Project
 from tests.support import PATIENCE, wait_until
-
-from . import containers
-from .containers import Container
-from .project import Project
 
 LOCKED_DOWN = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from faas_seal.scan.search import Search
 
-from .canary import Canary
-from .programs import Builder
-from .project import Project, succeed
-from .recorder import Recorder
+from tests.openfaas.canary import Canary
+from tests.openfaas.programs import Builder
+from tests.openfaas.project import Project, succeed
+from tests.openfaas.recorder import Recorder
 
 EVERYTHING = "FROM scratch\nCOPY . /\n"
 TEMPLATE = "the template"

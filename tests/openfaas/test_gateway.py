@@ -15,10 +15,9 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
+from tests.openfaas.canary import Canary
+from tests.openfaas.project import Project, new_project, succeed
 from tests.support import wait_until
-
-from .canary import Canary
-from .project import Project, new_project, succeed
 
 START_SECONDS = 120
 

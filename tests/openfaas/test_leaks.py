@@ -17,11 +17,11 @@ from faas_seal.scan.search import Hit, Search, report
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from ..leaks.conftest import may_trace
-from ..leaks.plants import Plants
-from . import containers
-from .containers import Container, docker
-from .project import Project, new_project, succeed
+from tests.leaks.conftest import may_trace
+from tests.leaks.plants import Plants
+from tests.openfaas import containers
+from tests.openfaas.containers import Container, docker
+from tests.openfaas.project import Project, new_project, succeed
 
 NAME = "victim"
 CIPHERTEXT = "ciphertext"

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faas_seal.stackfile import LANGUAGE
+from faas_seal.project.stackfile import LANGUAGE
 from ruamel.yaml import YAML
 
+from tests.openfaas.project import ROOT, Project, succeed
 from tests.support import free_port, wait_until
-
-from .project import ROOT, Project, succeed
 
 BRANCH = "stable"
 

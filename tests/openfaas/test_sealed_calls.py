@@ -19,10 +19,9 @@ from faas_seal.scan.places import in_folder, in_process, processes
 from faas_seal.scan.search import Search, report
 from faas_sealed.formats.keys import FUNCTION_KEY
 
+from tests.openfaas.project import Project, new_project, succeed
+from tests.openfaas.test_gateway import START_SECONDS, _add_to_stack
 from tests.support import wait_until
-
-from .project import Project, new_project, succeed
-from .test_gateway import START_SECONDS, _add_to_stack
 
 HANDLER = """\
 WORD = "{word}"

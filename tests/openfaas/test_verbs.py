@@ -18,11 +18,10 @@ from faas_seal.scan.places import in_folder
 from faas_seal.scan.search import Search
 from ruamel.yaml import YAML
 
+from tests.openfaas import containers
+from tests.openfaas.canary import Canary
+from tests.openfaas.project import ROOT, Project, succeed
 from tests.support import free_port, wait_until
-
-from . import containers
-from .canary import Canary
-from .project import ROOT, Project, succeed
 
 INQUIRY = {"product": "sensor", "quantity": 40, "month": 11, "region": "uk", "years": 3}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .outcome import Outcome
+from tests.parity.outcome import Outcome
 
 PROBLEM_HEADERS = {"content-type": "application/problem+json", "cache-control": "no-store"}
 

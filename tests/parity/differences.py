@@ -5,9 +5,17 @@ Each case that is named here must differ, with just this outcome; every other mu
 
 from __future__ import annotations
 
-from .case import ONE
-from .difference import PROBLEM_HEADERS, Difference, answer, in_json, logged, problem, raised
-from .outcome import SEALED_LINES, Outcome
+from tests.parity.case import ONE
+from tests.parity.difference import (
+    PROBLEM_HEADERS,
+    Difference,
+    answer,
+    in_json,
+    logged,
+    problem,
+    raised,
+)
+from tests.parity.outcome import SEALED_LINES, Outcome
 
 DIFFERENCES = (
     Difference(

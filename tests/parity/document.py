@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from . import recorded
-from .case import ONE, Group
-from .cases import GROUPS
-from .differences import DIFFERENCES, listed
-from .outcome import LEFT_OUT, Outcome
-from .recorded import Recorded
+from tests.parity import recorded
+from tests.parity.case import ONE, Group
+from tests.parity.cases import GROUPS
+from tests.parity.differences import DIFFERENCES, listed
+from tests.parity.outcome import LEFT_OUT, Outcome
+from tests.parity.recorded import Recorded
 
 FILE = Path(__file__).parents[2] / "docs" / "parity.md"
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..support import PATIENCE, Output, free_port, wait_until
-from .case import Group
-from .outcome import Outcome, exchange, log_lines, outcome_of, plain
+from tests.parity.case import Group
+from tests.parity.outcome import Outcome, exchange, log_lines, outcome_of, plain
+from tests.support import PATIENCE, Output, free_port, wait_until
 
 LAUNCH = Path(__file__).parent / "launch.py"
 # Nothing that answers takes as long.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faas_seal.author.imports import libraries
+from faas_seal.sealing.imports import libraries
 
-from ..support import PATIENCE, serve
-from .case import CALL_ID, Group
-from .outcome import Outcome, exchange, log_lines, outcome_of
+from tests.parity.case import CALL_ID, Group
+from tests.parity.outcome import Outcome, exchange, log_lines, outcome_of
+from tests.support import PATIENCE, serve
 
 
 def outcomes(

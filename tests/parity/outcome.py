@@ -16,8 +16,8 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 
-from ..support import Answer
-from .case import Case
+from tests.parity.case import Case
+from tests.support import Answer
 
 Outcome = dict[str, Any]
 

@@ -14,12 +14,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from .cases import GROUPS
-from .document import write_document
-from .official import outcomes
-from .outcome import Outcome
-from .recorded import Recorded
-from .service import surroundings
+from tests.parity.cases import GROUPS
+from tests.parity.document import write_document
+from tests.parity.official import outcomes
+from tests.parity.outcome import Outcome
+from tests.parity.recorded import Recorded
+from tests.parity.service import surroundings
 
 VARIABLE = "PYTHON3_HTTP"
 

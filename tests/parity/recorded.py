@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .outcome import Outcome
+from tests.parity.outcome import Outcome
 
 FILE = Path(__file__).parent / "recorded.json"
 

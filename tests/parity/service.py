@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..command.servers import Answer, Request, server
+from tests.command.servers import Answer, Request, server
 
 
 def _answer(request: Request) -> Answer:

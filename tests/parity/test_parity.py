@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from . import document, official, ours, recorded
-from .cases import GROUPS
-from .differences import DIFFERENCES, listed
-from .outcome import Outcome
-from .record import VARIABLE
-from .service import surroundings
+from tests.parity import document, official, ours, recorded
+from tests.parity.cases import GROUPS
+from tests.parity.differences import DIFFERENCES, listed
+from tests.parity.outcome import Outcome
+from tests.parity.record import VARIABLE
+from tests.parity.service import surroundings
 
 RECORD = recorded.read()
 CASES = [(group, case) for group in GROUPS for case in group.cases]

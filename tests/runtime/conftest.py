@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import Function, serve, wait_until
+from tests.support import Function, serve, wait_until
 
 # Executes the Python in the request's body and answers what that leaves in `answer`.
 PROGRAM = {

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from ..support import Function, session, wait_until
+from tests.support import Function, session, wait_until
 
 _PR_CAPBSET_DROP = 24
 _CAPABILITY_VERSION_3 = 0x20080522

@@ -15,9 +15,9 @@ import pytest
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, TRANSPORT_SEED, author_public
-from faas_sealed.runtime.settings import SECRETS, Settings, default_workers
+from faas_sealed.settings import SECRETS, Settings, default_workers
 
-from ..support import INDEX, free_port, seal_files
+from tests.support import INDEX, free_port, seal_files
 
 SEED = b"seed of the author in this test "
 AUTHOR = AUTHOR_PUBLIC.encode(author_public(SEED))

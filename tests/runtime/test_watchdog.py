@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ..support import PATIENCE, Function, free_port, session, wait_until
-from .conftest import Gate, serve_program
-from .wire import connected, reason, several
+from tests.runtime.conftest import Gate, serve_program
+from tests.runtime.wire import connected, reason, several
+from tests.support import PATIENCE, Function, free_port, session, wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("fwatchdog"), reason="fwatchdog is not there")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ..support import READY
-from .conftest import Gate, serve_program
-from .processes import limited, status, wait_ended, workers, zygote
-from .wire import connected, reason, run, several
+from tests.runtime.conftest import Gate, serve_program
+from tests.runtime.processes import limited, status, wait_ended, workers, zygote
+from tests.runtime.wire import connected, reason, run, several
+from tests.support import READY
 
 PID = "import os; answer = str(os.getpid())\n"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ..support import Answer, Function, wait_until
+from tests.support import Answer, Function, wait_until
 
 
 class Cut(Exception):

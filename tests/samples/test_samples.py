@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ..local.conftest import LocalRun, Project
+from tests.command.serving.conftest import LocalRun, Project
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "function-samples"

@@ -19,9 +19,9 @@ from faas_sealed.formats.errors import (
 from faas_sealed.formats.header import Header
 
 from faas_seal.api import AuthorKey, open_sealed, seal, verify
-from faas_seal.caller.client import FunctionKey, KeyInClear
-from faas_seal.caller.duplex import Duplex
-from faas_seal.caller.sealed_answers import read_answer
+from faas_seal.calling.auth import FunctionKey, KeyInClear
+from faas_seal.calling.bodies import read_answer
+from faas_seal.calling.duplex import Duplex
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable
 
 __all__ = [

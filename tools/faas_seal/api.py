@@ -20,10 +20,10 @@ from faas_sealed.formats.keys import (
 )
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
-from faas_seal.author.imports import libraries
-from faas_seal.author.source import check_files, read_source
-from faas_seal.caller.client import FunctionKey
-from faas_seal.keystore import author_key_path, read_key_file
+from faas_seal.calling.auth import FunctionKey
+from faas_seal.project.keystore import author_key_path, read_key_file
+from faas_seal.sealing.imports import libraries
+from faas_seal.sealing.source import check_files, read_source
 
 
 @dataclass(frozen=True)

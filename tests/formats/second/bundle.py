@@ -6,7 +6,7 @@ import re
 import struct
 import zlib
 
-from .suite import Refused
+from tests.formats.second.suite import Refused
 
 
 def read_bundle(data: bytes) -> dict[str, bytes]:

@@ -9,10 +9,10 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from . import hpke
-from .header import HEADER, read_json
-from .suite import Refused, aead_open, context, hkdf
-from .text import base64_decode
+from tests.formats.second import hpke
+from tests.formats.second.header import HEADER, read_json
+from tests.formats.second.suite import Refused, aead_open, context, hkdf
+from tests.formats.second.text import base64_decode
 
 
 @dataclass(frozen=True)

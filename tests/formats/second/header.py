@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from .suite import Refused
-from .text import base64_decode
+from tests.formats.second.suite import Refused
+from tests.formats.second.text import base64_decode
 
 
 def read_json(line: bytes) -> Any:

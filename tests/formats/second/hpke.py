@@ -8,7 +8,7 @@ import hmac
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from .suite import aead_open, aead_seal, expand
+from tests.formats.second.suite import aead_open, aead_seal, expand
 
 AES_256_GCM = 2
 LABEL = bytes.fromhex("5c2e2f2f5e5c")  # \.//^\

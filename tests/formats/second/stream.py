@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-from .suite import Refused, hkdf
+from tests.formats.second.suite import Refused, hkdf
 
 MESSAGE, PUSH, REKEY, FINAL = range(4)
 

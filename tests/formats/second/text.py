@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from .suite import Refused, aead_open, context, hkdf
+from tests.formats.second.suite import Refused, aead_open, context, hkdf
 
 LENGTHS = {
     "fsk1_": 32,

@@ -6,10 +6,10 @@ import hashlib
 import re
 from typing import Any
 
-from . import hpke
-from .header import TOKEN, read_json
-from .suite import Refused, context
-from .text import base64_decode
+from tests.formats.second import hpke
+from tests.formats.second.header import TOKEN, read_json
+from tests.formats.second.suite import Refused, context
+from tests.formats.second.text import base64_decode
 
 
 def read_token(text: str, seed: bytes, function: str, author: bytes) -> dict[str, Any]:

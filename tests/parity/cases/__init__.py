@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import events, flask, programs, values
+from tests.parity.cases import events, flask, programs, values
 
 GROUPS = (
     values.RETURNED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..case import Case, Group, brief, value
+from tests.parity.case import Case, Group, brief, value
 
 _METHOD = "{'body': event.method, 'headers': {'X-Method': event.method}}"
 _BODY = "('', {'X-Length': len(event.body), 'X-Type': type(event.body).__name__})"

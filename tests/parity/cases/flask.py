@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..case import Case, Group, value
+from tests.parity.case import Case, Group, value
 
 _RETURNED = (
     "flask.Response('x', 201, mimetype='text/csv')",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case import ONE, Case, Group, value
+from tests.parity.case import ONE, Case, Group, value
 
 _PACKAGE = (
     "STANDARD",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case import Group, value
+from tests.parity.case import Group, value
 
 _RETURNED = (
     "None",

@@ -13,9 +13,9 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 
-from faas_seal.addresses import base_address, check_address, function_in
-from faas_seal.caller.client import FunctionKey
-from faas_seal.caller.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
+from faas_seal.calling.addresses import base_address, check_address, function_in
+from faas_seal.calling.auth import FunctionKey
+from faas_seal.calling.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
 from faas_seal.cli.common import (
     author_option,
     function_key,
@@ -25,9 +25,9 @@ from faas_seal.cli.common import (
     stack_option,
 )
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore, identity_path, read_key_file
-from faas_seal.project import sealed_header
-from faas_seal.stackfile import StackFile, find, sealed_file
+from faas_seal.project.keystore import KeySource, Keystore, identity_path, read_key_file
+from faas_seal.project.sealed import sealed_header
+from faas_seal.project.stackfile import StackFile, find, sealed_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -19,12 +19,12 @@ from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from rich.console import Console
 
-from faas_seal import keystore
-from faas_seal.author.forgotten import forgotten
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, parse_key
-from faas_seal.project import project_key
-from faas_seal.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_file
+from faas_seal.project import keystore
+from faas_seal.project.keystore import KeySource, parse_key
+from faas_seal.project.sealed import project_key
+from faas_seal.project.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_file
+from faas_seal.sealing.drift import forgotten
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

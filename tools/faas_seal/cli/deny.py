@@ -8,8 +8,6 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import ID, Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
-from faas_seal.author.secretfiles import SecretFiles, creation, denied_secret
-from faas_seal.author.terms import Terms
 from faas_seal.cli.common import (
     function_names,
     say,
@@ -19,10 +17,12 @@ from faas_seal.cli.common import (
 )
 from faas_seal.cli.seal_once import OLD_COPIES
 from faas_seal.errors import UsageError
-from faas_seal.files import replace_together
-from faas_seal.keystore import Keystore
-from faas_seal.project import read_sealed
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project.files import replace_together
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.sealed import read_sealed
+from faas_seal.project.secrets import SecretFiles, creation, denied_secret
+from faas_seal.project.stackfile import StackFile, find
+from faas_seal.sealing.terms import Terms
 
 
 @click.command()

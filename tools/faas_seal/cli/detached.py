@@ -9,15 +9,15 @@ from faas_sealed.formats.errors import MalformedFile, WrongSignature
 from faas_sealed.formats.file import Unsigned
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 
-from faas_seal.author.draft import draft_of
-from faas_seal.author.opening import gather
-from faas_seal.author.sealing import remember_terms, write_signed
-from faas_seal.author.terms import Terms
 from faas_seal.cli.common import say
 from faas_seal.cli.seal_once import Order, changed_terms, write_keys
 from faas_seal.errors import UsageError
-from faas_seal.keystore import Keystore
-from faas_seal.stackfile import Function, StackFile
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.stackfile import Function, StackFile
+from faas_seal.sealing.draft import draft_of
+from faas_seal.sealing.opening import gather
+from faas_seal.sealing.plan import remember_terms, write_signed
+from faas_seal.sealing.terms import Terms
 
 
 def prepare(path: Path, order: Order, author: bytes | None, unsigned: Path) -> None:

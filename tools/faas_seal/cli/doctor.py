@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from faas_seal.addresses import check_address
+from faas_seal.calling.addresses import check_address
 from faas_seal.cli.common import (
     check_function,
     console,
@@ -15,7 +15,7 @@ from faas_seal.cli.common import (
 )
 from faas_seal.doctor.check import Check
 from faas_seal.doctor.examination import examine
-from faas_seal.stackfile import DEFAULT_GATEWAY, find, gateway_address
+from faas_seal.project.stackfile import DEFAULT_GATEWAY, find, gateway_address
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}
 

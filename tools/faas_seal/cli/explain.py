@@ -7,9 +7,9 @@ import click
 from faas_sealed.formats.errors import KeyRefused, MalformedTrace
 from faas_sealed.formats.keys import FUNCTION_KEY
 
-from faas_seal.caller.traces import TRACE, Traces
+from faas_seal.calling.traces import TRACE, Traces
 from faas_seal.cli.common import key_options, project, sealed_files, stack_option
-from faas_seal.keystore import KeySource, Keystore
+from faas_seal.project.keystore import KeySource, Keystore
 
 
 @click.command()

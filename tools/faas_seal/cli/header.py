@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 
 import click
 
-from faas_seal.addresses import Destination, destination
-from faas_seal.caller.tokens import HEADER, bind_request, make_token
+from faas_seal.calling.addresses import Destination, destination
+from faas_seal.calling.tokens import HEADER, bind_request, make_token
 from faas_seal.cli.caller import Caller, caller_options
 from faas_seal.cli.common import function_names, pair
-from faas_seal.cli.options import duration, span
+from faas_seal.cli.times import duration, span
 from faas_seal.errors import UsageError
-from faas_seal.stackfile import check_name
+from faas_seal.project.stackfile import check_name
 
 
 @click.command()

@@ -8,8 +8,6 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 from rich.text import Text
 
-from faas_seal import keystore
-from faas_seal.author.terms import Terms
 from faas_seal.cli.common import (
     console,
     describe_author,
@@ -22,8 +20,10 @@ from faas_seal.cli.common import (
     warn,
     warn_if_forgotten,
 )
-from faas_seal.keystore import Keystore
-from faas_seal.project import read_sealed
+from faas_seal.project import keystore
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.sealed import read_sealed
+from faas_seal.sealing.terms import Terms
 
 
 @click.command()

@@ -14,16 +14,22 @@ import click
 import requests
 from faas_sealed.formats.errors import MalformedTrace
 
-from faas_seal.addresses import check_address, function_in, in_clear, is_loopback
-from faas_seal.caller.client import KeyInClear, call
-from faas_seal.caller.problems import Problem, problem_in
-from faas_seal.caller.sealed_answers import Answer, Unvouched
-from faas_seal.caller.traces import TRACE, Traces, printable
+from faas_seal.calling.addresses import check_address, function_in, in_clear, is_loopback
+from faas_seal.calling.auth import KeyInClear, call
+from faas_seal.calling.bodies import Answer, Unvouched
+from faas_seal.calling.problems import Problem, problem_in
+from faas_seal.calling.traces import TRACE, Traces, printable
 from faas_seal.cli.caller import Caller, caller_options
 from faas_seal.cli.common import function_names, pair, say_body, sealed_files, warn
 from faas_seal.errors import KeyExists, UnexpectedAnswer, UsageError
-from faas_seal.keystore import KeySource, keep_session
-from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, check_name, find, gateway_address
+from faas_seal.project.keystore import KeySource, keep_session
+from faas_seal.project.stackfile import (
+    DEFAULT_GATEWAY,
+    StackFile,
+    check_name,
+    find,
+    gateway_address,
+)
 
 _HINTS = {
     "unknown-key": "faas-seal inspect {name} shows which keys open it; is that the file deployed?",

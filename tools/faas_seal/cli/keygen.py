@@ -16,7 +16,6 @@ from faas_sealed.formats.keys import (
 )
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal.author.secretfiles import SecretFiles, creation, transport_public, transport_secret
 from faas_seal.cli.common import (
     check_function,
     function_names,
@@ -28,7 +27,7 @@ from faas_seal.cli.common import (
     warn,
 )
 from faas_seal.errors import UsageError
-from faas_seal.keystore import (
+from faas_seal.project.keystore import (
     Keystore,
     add_author,
     identity_path,
@@ -38,7 +37,8 @@ from faas_seal.keystore import (
     write_function_key,
     write_key_file,
 )
-from faas_seal.stackfile import StackFile, check_name, find
+from faas_seal.project.secrets import SecretFiles, creation, transport_public, transport_secret
+from faas_seal.project.stackfile import StackFile, check_name, find
 
 # What is made, as a member of the JSON and for people.
 _Made = tuple[Path, str, str]

@@ -6,7 +6,7 @@ import click
 
 from faas_seal.cli.common import function_names, stack_option
 from faas_seal.errors import UsageError
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project.stackfile import StackFile, find
 
 
 @click.command("local-run")
@@ -46,6 +46,6 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
     stack = StackFile.load(find(stack_option))
     chosen = [function.name for function in stack.chosen(names)]
     # Only Linux has what this needs.
-    from faas_seal.local.serve import serve
+    from faas_seal.serving.serve import serve
 
     serve(stack.path, chosen, port)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from faas_seal.author.scaffold import add_function, check_new, provide_template
 from faas_seal.cli.common import say, warn
 from faas_seal.cli.seal import seal
 from faas_seal.errors import ProgramFailed
-from faas_seal.stackfile import DEFAULT_GATEWAY, LANGUAGE, find
+from faas_seal.project.scaffold import add_function, check_new, provide_template
+from faas_seal.project.stackfile import DEFAULT_GATEWAY, LANGUAGE, find
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from faas_sealed.formats import bundle
 
-from faas_seal.caller.traces import ANY_TIME
+from faas_seal.calling.traces import ANY_TIME
 from faas_seal.cli.common import (
     author_option,
     describe_author,
@@ -20,8 +20,8 @@ from faas_seal.cli.common import (
     stack_option,
 )
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource
-from faas_seal.project import read_sealed
+from faas_seal.project.keystore import KeySource
+from faas_seal.project.sealed import read_sealed
 
 
 @click.command("open")

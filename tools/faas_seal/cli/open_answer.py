@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 from faas_sealed.formats.keys import SESSION
 
-from faas_seal.caller.problems import CONTENT_TYPE
-from faas_seal.caller.sealed_answers import read_answer
+from faas_seal.calling.bodies import read_answer
+from faas_seal.calling.problems import CONTENT_TYPE
 from faas_seal.cli.common import say_body
 from faas_seal.errors import UnexpectedAnswer
-from faas_seal.keystore import read_key_file
+from faas_seal.project.keystore import read_key_file
 
 
 @click.command()

@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import click
 
-from faas_seal.author.gateway import Gateway
-from faas_seal.author.pushing import SETTING, secret_of, wait_until_served
-from faas_seal.author.pushing import push as push_file
 from faas_seal.cli.common import (
     function_names,
     say,
     sealed_path,
     stack_option,
 )
-from faas_seal.cli.options import duration
 from faas_seal.cli.seal import seal
-from faas_seal.files import replace_together
-from faas_seal.project import read_sealed
-from faas_seal.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
+from faas_seal.cli.times import duration
+from faas_seal.deploying.gateway_api import Gateway
+from faas_seal.deploying.push import SETTING, secret_of, wait_until_served
+from faas_seal.deploying.push import push as push_file
+from faas_seal.project.files import replace_together
+from faas_seal.project.sealed import read_sealed
+from faas_seal.project.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 
 
 @click.command()

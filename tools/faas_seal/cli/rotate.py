@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import click
 
-from faas_seal.author.terms import Change, Terms
 from faas_seal.cli.common import function_names, key_options, stack_option
 from faas_seal.cli.seal_once import Order, seal_once
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project.keystore import KeySource, Keystore
+from faas_seal.project.stackfile import StackFile, find
+from faas_seal.sealing.terms import Change, Terms
 
 
 @click.command()

@@ -10,19 +10,19 @@ from threading import Timer
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faas_seal.author.draft import source_of
-from faas_seal.author.source import read_source
 from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option, warn
 from faas_seal.errors import UsageError
-from faas_seal.keystore import Keystore
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.stackfile import StackFile, find
 from faas_seal.scan import proof
+from faas_seal.scan.canaries import canaries_of, without_common
 from faas_seal.scan.findings import Findings
-from faas_seal.scan.keys import author_canaries, concealed, function_canaries
+from faas_seal.scan.known_keys import author_canaries, concealed, function_canaries
 from faas_seal.scan.search import Search
-from faas_seal.scan.source import canaries_of, without_common
 from faas_seal.scan.targets import Progress as Advance
 from faas_seal.scan.targets import search_target, size_of
-from faas_seal.stackfile import StackFile, find
+from faas_seal.sealing.draft import source_of
+from faas_seal.sealing.source import read_source
 
 MOST_SHOWN = 20
 

@@ -8,10 +8,6 @@ import click
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import TRANSPORT_PUBLIC
 
-from faas_seal.author.draft import source_of
-from faas_seal.author.recipients import read_recipients
-from faas_seal.author.terms import NO_CHANGE, Change, When
-from faas_seal.author.watching import changes
 from faas_seal.cli.common import (
     author_option,
     complain,
@@ -25,11 +21,15 @@ from faas_seal.cli.common import (
     warn,
 )
 from faas_seal.cli.detached import finish, prepare
-from faas_seal.cli.options import when
 from faas_seal.cli.seal_once import Order, seal_once
+from faas_seal.cli.times import when
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project.keystore import KeySource
+from faas_seal.project.recipients import read_recipients
+from faas_seal.project.stackfile import StackFile, find
+from faas_seal.project.watching import changes
+from faas_seal.sealing.draft import source_of
+from faas_seal.sealing.terms import NO_CHANGE, Change, When
 
 
 @click.command()

@@ -22,18 +22,18 @@ from faas_sealed.formats.keys import (
 )
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal import keystore
-from faas_seal.author.imports import unexplained
-from faas_seal.author.opening import Opening, gather
-from faas_seal.author.remains import left_behind, source_in_git, warnings_for, warnings_of_project
-from faas_seal.author.sealing import Plan, plan, point_to_sealed, write
-from faas_seal.author.secretfiles import SecretFiles, creation, transport_secret
-from faas_seal.author.settings import check_settings, unknown_settings
-from faas_seal.author.terms import NO_CHANGE, Change, Terms
 from faas_seal.cli.common import say, say_json, warn
 from faas_seal.errors import UsageError
-from faas_seal.keystore import KeySource, Keystore
-from faas_seal.stackfile import Function, StackFile
+from faas_seal.project import keystore
+from faas_seal.project.keystore import KeySource, Keystore
+from faas_seal.project.secrets import SecretFiles, creation, transport_secret
+from faas_seal.project.stackfile import Function, StackFile
+from faas_seal.sealing.imports import unexplained
+from faas_seal.sealing.opening import Opening, gather
+from faas_seal.sealing.plan import Plan, plan, point_to_sealed, write
+from faas_seal.sealing.setting_checks import check_settings, unknown_settings
+from faas_seal.sealing.terms import NO_CHANGE, Change, Terms
+from faas_seal.sealing.warnings import left_behind, source_in_git, warnings_for, warnings_of_project
 
 OLD_COPIES = "A copy of what was sealed before stays readable to whoever could read it."
 

@@ -7,7 +7,7 @@ import click
 
 from faas_seal.cli.common import function_names, stack_option, warn
 from faas_seal.errors import UsageError
-from faas_seal.stackfile import StackFile, find
+from faas_seal.project.stackfile import StackFile, find
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -35,7 +35,7 @@ def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int
     if sys.platform != "linux":
         raise UsageError("test is for Linux", hint="pytest --import-mode=importlib")
     # Only Linux has what this needs.
-    from faas_seal.author.testing import run_tests
+    from faas_seal.testing.runner import run_tests
 
     return run_tests(
         StackFile.load(find(stack_option)), name, arguments, partial(warn, kind="note")

@@ -9,11 +9,11 @@ from itertools import islice, takewhile
 
 import click
 
-from faas_seal.author.secretfiles import SecretFiles, creation, secrets_of
 from faas_seal.cli.common import function_names, stack_option
 from faas_seal.cli.seal import seal
 from faas_seal.errors import ProgramFailed, ProgramMissing
-from faas_seal.stackfile import Function, StackFile, find, gateway_address
+from faas_seal.project.secrets import SecretFiles, creation, secrets_of
+from faas_seal.project.stackfile import Function, StackFile, find, gateway_address
 
 _VALUED = ("-g", "--gateway", "-n", "--namespace", "-k", "--token")
 _GIVEN = re.compile(r"^(Created|Updated): ", re.MULTILINE)

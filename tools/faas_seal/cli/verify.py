@@ -15,8 +15,8 @@ from faas_seal.cli.common import (
     stack_option,
     warn_if_forgotten,
 )
-from faas_seal.project import expected_author, read_sealed
-from faas_seal.stackfile import find
+from faas_seal.project.sealed import expected_author, read_sealed
+from faas_seal.project.stackfile import find
 
 
 @click.command()

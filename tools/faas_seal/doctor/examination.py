@@ -19,26 +19,26 @@ from faas_sealed.formats.file import verify
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public, key_id
 
-from faas_seal import keystore
-from faas_seal.author.draft import REQUIREMENTS, source_folder
-from faas_seal.author.remains import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.author.sealing import in_step
-from faas_seal.author.secretfiles import SecretFiles
-from faas_seal.author.settings import check_settings, unknown_settings
-from faas_seal.author.terms import Terms
 from faas_seal.doctor.check import Check
-from faas_seal.doctor.gateway import checks_of_gateway
-from faas_seal.doctor.secrets import checks_of_secrets
-from faas_seal.keystore import Keystore, read_key_file
-from faas_seal.local.template import find_template
-from faas_seal.signatures import signed_by
-from faas_seal.stackfile import (
+from faas_seal.doctor.gateway_checks import checks_of_gateway
+from faas_seal.doctor.secret_checks import checks_of_secrets
+from faas_seal.project import keystore
+from faas_seal.project.keystore import Keystore, read_key_file
+from faas_seal.project.secrets import SecretFiles
+from faas_seal.project.signatures import signed_by
+from faas_seal.project.stackfile import (
     LANGUAGE,
     Function,
     StackFile,
     gateway_address,
     sealed_file,
 )
+from faas_seal.project.template import find_template
+from faas_seal.sealing.draft import REQUIREMENTS, source_folder
+from faas_seal.sealing.plan import in_step
+from faas_seal.sealing.setting_checks import check_settings, unknown_settings
+from faas_seal.sealing.terms import Terms
+from faas_seal.sealing.warnings import left_behind, open_to_git, warnings_for, warnings_of_project
 
 TIMEOUT_SECONDS = 3.0
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from faas_seal.scan.compressed import Incomplete
 from faas_seal.scan.search import Hit
-from faas_seal.scan.streams import Incomplete
 
 
 @dataclass

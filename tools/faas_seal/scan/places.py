@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from faas_seal.scan.compressed import Incomplete
 from faas_seal.scan.search import Hit, Search
-from faas_seal.scan.streams import Incomplete
 
 _PAGE = mmap.PAGESIZE
 # /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.

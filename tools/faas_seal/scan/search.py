@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from faas_seal.author.source import secret_keys_in
-from faas_seal.scan.keys import name_of
+from faas_seal.scan.compressed import Incomplete, streams
+from faas_seal.scan.known_keys import name_of
 from faas_seal.scan.needles import Needle, in_lines, needles
-from faas_seal.scan.streams import Incomplete, streams
+from faas_seal.sealing.source import secret_keys_in
 
 WORD = 8
 BLOCK = 2**16

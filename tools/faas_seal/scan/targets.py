@@ -13,9 +13,9 @@ from pathlib import Path
 
 from faas_seal.errors import ProgramMissing, UsageError
 from faas_seal.scan import places, tars
+from faas_seal.scan.compressed import Incomplete
 from faas_seal.scan.findings import Findings
 from faas_seal.scan.search import Search
-from faas_seal.scan.streams import Incomplete
 
 _PROCESS = re.compile(r"pid:(\d*)(.*)")
 

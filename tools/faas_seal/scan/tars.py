@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable
 from typing import IO, BinaryIO, Protocol, cast
 
+from faas_seal.scan.compressed import MAX_UNPACKED, ZSTANDARD, Incomplete
 from faas_seal.scan.findings import Findings
 from faas_seal.scan.search import Search
-from faas_seal.scan.streams import MAX_UNPACKED, ZSTANDARD, Incomplete
 
 # As much of a file as tells what it is.
 HEAD = 512

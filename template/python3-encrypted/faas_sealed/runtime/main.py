@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from faas_sealed.formats.errors import SealError
-from faas_sealed.runtime.log import say
-from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
+from faas_sealed.runtime.shared.log import say
+from faas_sealed.runtime.shared.system import adopt_orphans, forbid_dumps, name_process
+from faas_sealed.settings import Settings
 
 # With these the interpreter itself would tell names of the handler's modules and functions,
 # in the log or in files (docs.python.org/3/using/cmdline.html#environment-variables).
@@ -52,9 +52,9 @@ def _open_standard_descriptors() -> None:
 
 
 def _run_acceptor(settings: Settings) -> None:
-    from faas_sealed.runtime.acceptor import Acceptor
-    from faas_sealed.runtime.pool import Pool
-    from faas_sealed.runtime.updates import Updates
+    from faas_sealed.runtime.acceptor.acceptor import Acceptor
+    from faas_sealed.runtime.acceptor.updates import Updates
+    from faas_sealed.runtime.acceptor.workers import Pool
 
     name_process("faas-acceptor")
     forbid_dumps()
@@ -71,9 +71,9 @@ def _run_acceptor(settings: Settings) -> None:
 
 def _run_zygote(settings: Settings, control: int, table: int, memory: int) -> None:
     from faas_sealed.runtime import zygote
-    from faas_sealed.runtime.channel import Channel
-    from faas_sealed.runtime.deployed import Deployed
-    from faas_sealed.runtime.table import Table
+    from faas_sealed.runtime.shared.channel import Channel
+    from faas_sealed.runtime.shared.deployed import Deployed
+    from faas_sealed.runtime.shared.table import Table
 
     for fd in (control, table, memory):
         os.set_inheritable(fd, False)

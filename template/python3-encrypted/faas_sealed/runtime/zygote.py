@@ -22,18 +22,18 @@ from pathlib import Path
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import FUNCTION_KEY
-from faas_sealed.runtime import loader
-from faas_sealed.runtime.channel import Channel, Verb
-from faas_sealed.runtime.deployed import Deployed
-from faas_sealed.runtime.exchange import Exchange
-from faas_sealed.runtime.function import Function
-from faas_sealed.runtime.handler import Handler, flask_app
-from faas_sealed.runtime.log import Log, say
-from faas_sealed.runtime.presented import KeyHeader
-from faas_sealed.runtime.settings import Settings
-from faas_sealed.runtime.system import adopt_orphans, forbid_dumps, name_process
-from faas_sealed.runtime.table import Table
-from faas_sealed.runtime.worker import Worker
+from faas_sealed.runtime.handler import loader
+from faas_sealed.runtime.handler.handler import Handler, flask_app
+from faas_sealed.runtime.shared.channel import Channel, Verb
+from faas_sealed.runtime.shared.deployed import Deployed
+from faas_sealed.runtime.shared.log import Log, say
+from faas_sealed.runtime.shared.system import adopt_orphans, forbid_dumps, name_process
+from faas_sealed.runtime.shared.table import Table
+from faas_sealed.runtime.worker.access import KeyHeader
+from faas_sealed.runtime.worker.exchange import Exchange
+from faas_sealed.runtime.worker.function import Function
+from faas_sealed.runtime.worker.worker import Worker
+from faas_sealed.settings import Settings
 
 # Python specialises code that has run a few times (PEP 659), and writes into it as it does.
 # Done here, workers share the result; else each would copy those pages to do it again.

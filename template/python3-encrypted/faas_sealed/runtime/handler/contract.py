@@ -1,0 +1,228 @@
+"""What a handler gets and may return: python3-http's event, context and answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Coroutine, Iterable, Iterator
+from functools import cached_property
+from itertools import chain
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from faas_sealed.runtime.handler.body_stream import BodyStream
+from faas_sealed.runtime.shared.responses import Response
+from faas_sealed.runtime.worker.request import Request
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+_FORMS = "None, a str, bytes, dict, list, iterator, tuple or response"
+
+
+class Event:
+    """One request, as the handler sees it.
+
+    `body` is bytes. `stream` is a readable, iterable binary file with the body as it
+    arrives; each has what the other has not taken yet.
+    """
+
+    def __init__(self, environ: dict[str, Any], stream: BodyStream) -> None:
+        self._environ = environ
+        self.stream = stream
+        self.headers = EnvironHeaders(environ)
+        self.method: str = environ["REQUEST_METHOD"]
+        path: str = environ["PATH_INFO"]
+        self.path = "/" + path.encode("latin-1").decode(errors="replace").lstrip("/")
+
+    @cached_property
+    def _request(self) -> WerkzeugRequest:
+        """Flask's request, which may have read the body, or one of our own."""
+        request: WerkzeugRequest | None = self._environ.get("werkzeug.request")
+        return request or WerkzeugRequest(self._environ, populate_request=False)
+
+    @cached_property
+    def body(self) -> bytes:
+        return self._request.get_data()
+
+    @cached_property
+    def query(self) -> ImmutableMultiDict[str, str]:
+        # As werkzeug's request parses it, without one being made.
+        text = self._environ["QUERY_STRING"].encode("latin-1").decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
+        return ImmutableMultiDict(pairs)
+
+
+class Context:
+    """Where the function runs."""
+
+    def __init__(self) -> None:
+        self.hostname = os.getenv("HOSTNAME", "localhost")
+
+
+def environ_of(request: Request, host: str, port: int, stream: BodyStream) -> dict[str, Any]:
+    """Return the WSGI environment of a request (PEP 3333)."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": stream,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+        environ[key] = value
+    # The watchdog sends every body in chunks; python3-http says nevertheless how long it is.
+    if stream.length:
+        environ["CONTENT_LENGTH"] = str(stream.length)
+    return environ
+
+
+def flattened(value: Any) -> Any:
+    """Return python3-http's forms as the tuple that Flask's make_response takes.
+
+    A dict has `statusCode`, `body` and `headers`, each of which may be missing. Any
+    other value is Flask's business and returned as it is.
+    """
+    if value is None:
+        return "", 200
+    if isinstance(value, Coroutine):
+        value.close()
+        raise TypeError("handle is a coroutine function: nobody awaits it, use asyncio.run() in it")
+    if type(value) is not dict:
+        return value
+    body = value.get("body", "")
+    if isinstance(body, memoryview):
+        body = bytes(body)
+    elif not isinstance(body, (str, bytes, bytearray, dict, list, Iterator)):
+        body = str(body)
+    headers = value.get("headers")
+    if headers and not isinstance(headers, dict):
+        headers = Headers(headers)  # with each name as often as it is given
+    return body, value.get("statusCode"), headers
+
+
+def response_of(value: Any, environ: dict[str, Any]) -> Response:
+    """Answer as Flask does for what a view returns, without Flask.
+
+    Raises TypeError or ValueError for what is none of the forms.
+    """
+    body, status, headers = _unpacked(value)
+    if isinstance(body, WerkzeugResponse) or callable(body):
+        answer = WerkzeugResponse.force_type(body, environ)
+        if isinstance(status, (str, bytes, bytearray)):
+            answer.status = status  # type: ignore[assignment]
+        elif status is not None:
+            answer.status_code = status
+        answer.headers.update(headers or ())
+        return sent(answer, environ)
+    content_type = HTML
+    if isinstance(body, (dict, list)):
+        body, content_type = dump_json(body), JSON
+    elif not isinstance(body, (str, bytes, bytearray, Iterator)):
+        raise TypeError(f"handle returned {type(body).__name__}, expected {_FORMS}")
+    if headers:
+        headers = Headers(headers)
+        headers.setdefault("Content-Type", content_type)
+    else:
+        headers = [("Content-Type", content_type)]
+    if type(body) in (str, bytes) and (status is None or (type(status) is int and status < 300)):
+        # What werkzeug would make of it, in a fraction of the time.
+        whole = body.encode() if isinstance(body, str) else body
+        return Response(200 if status is None else status, _pairs(headers), whole)
+    return sent(WerkzeugResponse(body, status, headers), environ)
+
+
+def _unpacked(value: Any) -> tuple[Any, Any, Any]:
+    """Return body, status and headers; the latter are None where nothing is said."""
+    if not isinstance(value, tuple):
+        return value, None, None
+    if len(value) == 3:
+        return value
+    if len(value) == 2:
+        body, other = value
+        if isinstance(other, (Headers, dict, list, tuple)):
+            return body, None, other
+        return body, other, None
+    raise TypeError(
+        f"handle returned a tuple of {len(value)}, expected (body, status, headers), "
+        "(body, status) or (body, headers)"
+    )
+
+
+def sent(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
+    """Turn a response of werkzeug's or Flask's into what is sent.
+
+    The first piece of a body that is produced is produced here, so that what fails at
+    once can still be answered with an error.
+    """
+    # Of redirects werkzeug mends the Location, and of 304 what it must not have.
+    headers = answer.get_wsgi_headers(environ) if answer.status_code >= 300 else answer.headers
+    if answer.is_sequence and not answer.direct_passthrough:
+        body: bytes | Iterable[bytes] = answer.get_data()
+        answer.close()
+    else:
+        produced = _produced(answer.get_app_iter(environ))
+        body = chain((next(produced, b""),), produced)
+    return Response(answer.status_code, _pairs(headers), body)
+
+
+def _pairs(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    pairs = list(headers)
+    for _, value in pairs:
+        value.encode("latin-1")  # as they are sent; UnicodeEncodeError is a ValueError
+    return pairs
+
+
+def _produced(pieces: Iterable[Any]) -> Iterator[bytes]:
+    try:
+        for piece in pieces:
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise TypeError(f"the body yields {type(piece).__name__}, expected str or bytes")
+            if piece:
+                yield bytes(piece)
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def dump_json(value: Any) -> bytes:
+    """Serialise as Flask's jsonify does: sorted, compact, with a line feed."""
+    text = json.dumps(value, default=_json_default, sort_keys=True, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def _json_default(value: Any) -> Any:
+    # Imported here: what Flask knows, few handlers use.
+    import dataclasses
+    import datetime
+    import decimal
+    import uuid
+
+    from werkzeug.http import http_date
+
+    if isinstance(value, datetime.date):
+        return http_date(value)
+    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if hasattr(value, "__html__"):
+        return str(value.__html__())
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

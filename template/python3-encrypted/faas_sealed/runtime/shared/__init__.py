@@ -1,0 +1,1 @@
+"""What acceptor, zygote and workers have in common: memory, messages, the log, what is deployed."""

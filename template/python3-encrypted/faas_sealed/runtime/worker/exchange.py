@@ -1,0 +1,235 @@
+"""One request, from its first byte to the last of its reply."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+import uuid
+from contextlib import suppress
+from typing import Protocol
+
+from faas_sealed.formats.errors import Deadline, HandlerError, SealError
+from faas_sealed.formats.keys import key_id
+from faas_sealed.runtime.handler.body_stream import BodyStream
+from faas_sealed.runtime.handler.handler import Handler
+from faas_sealed.runtime.handler.hooks import trace_of
+from faas_sealed.runtime.shared import audit, responses
+from faas_sealed.runtime.shared.channel import Verb
+from faas_sealed.runtime.shared.log import Log
+from faas_sealed.runtime.shared.responses import Response, problem_of
+from faas_sealed.runtime.shared.table import FREE, HANDLING, REPLIED, REPLYING
+from faas_sealed.runtime.worker.access import Presented
+from faas_sealed.runtime.worker.keyless import answer_without_key
+from faas_sealed.runtime.worker.request import Disconnected, Request, Wire
+from faas_sealed.runtime.worker.sealed_bodies import SealedRequest, seal_response
+from faas_sealed.settings import Settings
+
+_CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
+# The watchdog counts exec_timeout as well, and our answer must come before its own.
+DEADLINE_MARGIN = 0.1
+# What a reply has at least, however late it comes.
+REPLY_SECONDS = 1.0
+
+
+class Station(Protocol):
+    """The worker, as far as an exchange knows it."""
+
+    def mark(self, state: int, until: float) -> None: ...
+
+    def note_key_id(self, key_id: str | None) -> None: ...
+
+    def ask(self, verb: Verb) -> None: ...
+
+
+class Exchange:
+    """Serves one request on a connection. Times are in seconds of CLOCK_MONOTONIC."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        handler: Handler,
+        log: Log,
+        station: Station,
+        sock: socket.socket,
+        readable_since: float,
+    ) -> None:
+        self._settings = settings
+        self._handler = handler
+        self._log = log
+        self._station = station
+        self._socket = sock
+        self._wire = Wire(sock, self._ask_for_time)
+        self._wire.deadline = readable_since + settings.read_timeout
+        margin = min(max(DEADLINE_MARGIN, settings.exec_timeout / 100), settings.exec_timeout / 2)
+        self._deadline = readable_since + settings.exec_timeout - margin
+        self._started = readable_since
+        self._slow = False
+        self._request: Request | None = None
+        self._call_id = ""
+        # For the audit: who asks, by which form of key, and what became of it.
+        self._key_id: str | None = None
+        self._key_form: str | None = None
+        self._outcome = ""
+        # Once a key has opened, whatever is answered is sealed for its session.
+        self._session: bytes | None = None
+        self.has_opened = False
+        self.keeps_connection = False
+
+    def run(self) -> None:
+        try:
+            self._reply(self._answer())
+        except (Disconnected, OSError):  # nobody is left to answer
+            self.keeps_connection = False
+        finally:
+            # Under the deadline still: the handler's destructors run here.
+            self._handler.finish()
+            self._log.end_call()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _answer(self) -> Response:
+        try:
+            self._request = request = Request(self._wire, self._settings.max_body)
+            call_id = request.headers.get("X_CALL_ID", "")
+            # It goes into the log, between words that `faas-seal explain` reads.
+            self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
+            self._log.call_id = self._call_id
+            keyless = answer_without_key(request, self._settings, self._handler.sealed)
+            return keyless or self._call(request)
+        except SealError as error:
+            self._call_id = self._call_id or str(uuid.uuid4())
+            self._outcome = error.reason
+            return self._sealed(problem_of(error, self._call_id))
+
+    def _call(self, request: Request) -> Response:
+        function, now = self._handler.function, time.time()
+        presented = function.keys.take(request, now, self._note_key)
+        content_key = self._handler.content_key(presented.take_key(), now)
+        self._session = presented.session
+        self._outcome = "ok"
+        self.has_opened = True
+        self._log.begin_call(content_key, function.sealed.header)
+        program = self._handler.open(content_key)
+        try:
+            streams = program.streams
+        except Exception as error:  # it does not compile
+            return self._failed(error)
+        body = self._body(request, presented, streams=streams)
+        if self._slow:
+            self._slow = False
+            self._station.ask(Verb.WHOLE)
+        self._wire.wait_quietly(self._deadline)
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise Deadline
+        # The default action of SIGALRM ends this process, in a loop in C too. A handler
+        # may have changed what is done about it.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+        signal.setitimer(signal.ITIMER_REAL, left)
+        self._station.mark(HANDLING, self._deadline)
+        process = os.getpid()
+        try:
+            response = self._sealed(self._handler.call(program, request, body))
+        except BaseException as error:
+            if body.failure is not None:
+                raise body.failure from None
+            return self._failed(error)
+        finally:
+            if os.getpid() != process:  # a child that the handler forked has come back
+                os._exit(1)
+        if body.failure is not None:
+            raise body.failure
+        return response
+
+    def _note_key(self, form: str, key: bytes) -> None:
+        if self._settings.audit:
+            self._key_form, self._key_id = form, key_id(key)
+            self._station.note_key_id(self._key_id)
+
+    def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
+        """Return the body, all of it here unless the handler `streams` it, once the token fits."""
+        if presented.session is None:
+            body = BodyStream(request.pieces())
+            # What a token is bound to must be here to be compared.
+            whole = body.fetch() if not streams or presented.bind else b""
+            presented.check_request(request, whole)
+            return body
+        # The stream vouches for the body.
+        presented.check_request(request, b"")
+        opened = SealedRequest(request, presented.session, self._settings.max_body)
+        opened.take_head(request)
+        body = BodyStream(opened.pieces())
+        if not streams:
+            body.fetch()
+        return body
+
+    def _sealed(self, response: Response) -> Response:
+        return response if self._session is None else seal_response(response, self._session)
+
+    def _failed(self, error: BaseException) -> Response:
+        self._outcome = HandlerError.reason
+        trace = self._log.sealed("handler-error", trace_of(error))
+        return self._sealed(problem_of(HandlerError, self._call_id, trace))
+
+    def _reply(self, response: Response) -> None:
+        request = self._request
+        close = request is None or not _can_carry_another(request, response)
+        now = time.monotonic()
+        whole = isinstance(response.body, bytes)
+        until = self._deadline if whole else now + self._settings.stream_timeout
+        # Ended before its first byte, a reply would be none, and the request sent again.
+        until = max(until, now + REPLY_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, until - now)
+        self._station.mark(REPLYING, until)
+        try:
+            self.keeps_connection = responses.send(
+                self._socket,
+                response,
+                method=request.method if request else "GET",
+                version=request.version if request else "1.1",
+                close=close,
+            )
+        except responses.BodyFailed as error:
+            cause = error.cause
+            if isinstance(cause, SealError):  # of the request's body, as the reply is made of it
+                self._outcome = cause.reason
+            else:
+                self._outcome = HandlerError.reason
+                self._log.sealed("handler-error", trace_of(cause))
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # nobody is left to answer, and who has asked is told of all the same
+            pass
+        # Whatever becomes of this process.
+        self._station.mark(FREE if self.keeps_connection else REPLIED, until)
+        if self._settings.audit and self._outcome:
+            self._audit(response.status)
+
+    def _audit(self, status: int) -> None:
+        self._log.audit(
+            audit.entry(
+                self._handler.sealed.header,
+                call_id=self._call_id,
+                key_id=self._key_id,
+                key_form=self._key_form,
+                outcome=self._outcome,
+                status=status,
+                seconds=time.monotonic() - self._started,
+            )
+        )
+
+    def _ask_for_time(self) -> None:
+        self._slow = True
+        self._station.ask(Verb.SLOW)
+
+
+def _can_carry_another(request: Request, response: Response) -> bool:
+    """Tell whether the connection is fit for another request after this response."""
+    if not request.keep_alive:
+        return False
+    if isinstance(response.body, bytes):
+        return request.skip_body()
+    return request.body_read  # the body may be what the reply is produced from

@@ -1,0 +1,305 @@
+"""One request read from a blocking socket: HTTP/1.1 (RFC 9112), by peeking.
+
+Bytes are looked at first (MSG_PEEK) and taken only when they are known to belong to
+this request. So nothing of a following request ever lies in a worker, and an idle
+connection can be handed back at any time. waitress parses the head and decodes the body;
+the reading is ours.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
+
+from faas_sealed.formats.errors import (
+    BodyTooLarge,
+    MalformedBody,
+    MalformedRequest,
+    SealError,
+    SlowRequest,
+)
+from faas_sealed.runtime.shared.system import unread
+
+MAX_HEAD = 64 * 2**10
+MAX_CHUNK_LINE = 256
+PIECE = 64 * 2**10
+
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_ENCODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*(.*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?")
+# The watchdog sends the end of a chunked body in a segment of its own, which is often a
+# moment later. A request is slow only if it is not whole after this.
+SETTLE_SECONDS = 0.02
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_LIMIT = 2**62
+# As plain integers: combining the enumeration's members costs more than the call.
+_DONTWAIT = int(socket.MSG_DONTWAIT)
+_PEEK = int(socket.MSG_PEEK)
+
+_ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEAD + 1, max_request_body_size=_NO_LIMIT)
+
+
+class Disconnected(Exception):
+    """The peer went away before its request was whole; nobody is left to answer."""
+
+
+class Wire:
+    """A connection, waited on until a deadline.
+
+    `on_wait` is called once, when there is still nothing to read SETTLE_SECONDS after
+    the first time that nothing was there.
+    `deadline` is in seconds of CLOCK_MONOTONIC.
+    """
+
+    def __init__(self, sock: socket.socket, on_wait: Callable[[], None] | None = None) -> None:
+        self.socket = sock
+        self.deadline = 0.0
+        self._on_wait = on_wait
+        self._settles_by = 0.0
+
+    def wait_quietly(self, deadline: float) -> None:
+        """From now on wait until `deadline`, and tell nobody."""
+        self.deadline = deadline
+        self._on_wait = None
+
+    def peek(self) -> bytes:
+        """Return bytes without taking them; wait until there is one."""
+        return self._receive(PIECE, _PEEK)
+
+    def take(self, size: int) -> bytes:
+        """Take at most `size` bytes; wait until there is one."""
+        return self._receive(size, 0)
+
+    def take_exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            data += self.take(size - len(data))
+        return data
+
+    def _receive(self, size: int, flags: int) -> bytes:
+        while True:
+            try:
+                data = self.socket.recv(size, flags | _DONTWAIT)
+            except BlockingIOError:
+                self._wait()
+                continue
+            except OSError:
+                raise Disconnected from None
+            if not data:
+                raise Disconnected
+            if time.monotonic() >= self.deadline:  # a peer may never let it wait
+                raise SlowRequest
+            return data
+
+    def _wait(self) -> None:
+        poller = select.poll()
+        poller.register(self.socket, select.POLLIN)
+        if self._on_wait is not None:
+            self._settles_by = self._settles_by or time.monotonic() + SETTLE_SECONDS
+            if poller.poll(_milliseconds_until(self._settles_by)):
+                return
+            on_wait, self._on_wait = self._on_wait, None
+            on_wait()
+        if not poller.poll(_milliseconds_until(self.deadline)):
+            raise SlowRequest
+
+
+def _milliseconds_until(when: float) -> float:
+    return max(0.0, when - time.monotonic()) * 1000
+
+
+class Request:
+    """The head of a request, and its body still on the wire.
+
+    `headers` maps upper-case names with underscores to values, as WSGI has them;
+    repeated headers are joined with a comma. `path`, percent-decoded, and `query` are
+    latin-1 text. `max_body` bounds the body, in bytes.
+    """
+
+    def __init__(self, wire: Wire, max_body: int) -> None:
+        self._wire = wire
+        self.max_body = max_body
+        head = _read_head(wire)
+        parser = HTTPRequestParser(_ADJUSTMENTS)
+        try:
+            parser.received(head)
+        except ValueError:  # a number with thousands of digits, brackets in the URI
+            raise MalformedRequest from None
+        if parser.error is not None or parser.empty or parser.version not in ("1.0", "1.1"):
+            raise MalformedRequest
+        self.method: str = parser.command
+        self.path: str = parser.path or "/"
+        self.query: str = parser.query
+        self.version: str = parser.version
+        self.headers: dict[str, str] = parser.headers
+        options = self.headers.get("CONNECTION", "").lower().replace(" ", "").split(",")
+        self.keep_alive = self.version == "1.1" and "close" not in options
+        # What two programs could frame differently is how requests are smuggled
+        # (RFC 9112, sections 5.2, 6.1 and 6.3).
+        encodings = [encoding.lower() for encoding in _ENCODING.findall(head)]
+        if (
+            _FOLDED.search(head)
+            or encodings not in ([], [b"chunked"])
+            or "TRANSFER_ENCODING" in self.headers
+            or (parser.chunked and "CONTENT_LENGTH" in self.headers)
+        ):
+            raise MalformedRequest
+        self._decoder = parser.body_rcv
+        self._length: int = parser.content_length
+        self._expects_continue: bool = parser.expect_continue
+        self._begun = False
+
+    @property
+    def body_read(self) -> bool:
+        decoder = self._decoder
+        return decoder is None or (decoder.completed and decoder.error is None)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it arrives, once, at most 64 KiB at a time.
+
+        Raises BodyTooLarge as soon as that is known, MalformedBody, SlowRequest.
+        """
+        decoder = self._decoder
+        if decoder is None:
+            return
+        if self._length > self.max_body:
+            raise BodyTooLarge
+        self._begun = True
+        if self._expects_continue and not unread(self._wire.socket):
+            self._wire.socket.sendall(_CONTINUE)
+        decoder.buf = decoded = _Decoded()
+        while not decoder.completed:
+            try:
+                self._wire.take_exactly(decoder.received(self._wire.peek()))
+            except Disconnected:
+                raise MalformedBody from None
+            if decoder.error is not None:
+                raise MalformedBody
+            if isinstance(decoder, ChunkedReceiver):
+                if len(decoder.control_line) > MAX_CHUNK_LINE or len(decoder.trailer) > MAX_HEAD:
+                    raise MalformedBody
+                if decoded.total + decoder.chunk_remainder > self.max_body:
+                    raise BodyTooLarge
+            yield from decoded.take()
+
+    def skip_body(self) -> bool:
+        """Tell whether the body is read; one that lies there untouched is, here."""
+        if not self.body_read and not self._begun and self._lies_whole():
+            try:
+                for _ in self.pieces():
+                    pass
+            except SealError:
+                return False
+        return self.body_read
+
+    def _lies_whole(self) -> bool:
+        if isinstance(self._decoder, ChunkedReceiver):
+            return _end_of_chunks(_glance(self._wire.socket), 0) is not None
+        return unread(self._wire.socket) >= self._length
+
+
+class _Decoded:
+    """Where waitress's decoders put what they decode, in place of a temporary file."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._pieces: list[bytes] = []
+
+    def append(self, piece: bytes) -> None:
+        self.total += len(piece)
+        self._pieces.append(piece)
+
+    def take(self) -> list[bytes]:
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def __len__(self) -> int:
+        return self.total
+
+
+def _read_head(wire: Wire) -> bytes:
+    head = b""
+    blank = 0
+    while blank + len(head) <= MAX_HEAD:
+        seen = wire.peek()
+        if not head:
+            # A blank line before the request line is to be ignored (RFC 9112, section 2.2).
+            before = len(seen) - len(seen.lstrip(b"\r\n"))
+            if before:
+                blank += len(wire.take_exactly(before))
+                continue
+        start = max(0, len(head) - 3)
+        end = (head + seen).find(b"\r\n\r\n", start)
+        if end >= 0:
+            return head + wire.take_exactly(end + 4 - len(head))
+        head += wire.take_exactly(len(seen))
+    raise MalformedRequest
+
+
+def settles_whole(sock: socket.socket, until: float) -> bool:
+    """Tell whether a whole request lies in a socket, or does within SETTLE_SECONDS.
+
+    Waits no longer than until the time `until` (CLOCK_MONOTONIC), and takes nothing. A
+    request that cannot be judged by a look at its first 64 KiB does not count as whole.
+    """
+    seen = _glance(sock)
+    if _is_whole(seen, sock):
+        return True
+    until = min(until, time.monotonic() + SETTLE_SECONDS)
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    try:
+        while len(seen) < MAX_HEAD and (left := until - time.monotonic()) > 0:
+            # Readable only when there is more than was seen (socket(7)).
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
+            poller.poll(left * 1000)
+            before, seen = len(seen), _glance(sock)
+            if _is_whole(seen, sock):
+                return True
+            if len(seen) == before:  # the time is up, or the peer has closed
+                return False
+        return False
+    finally:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _is_whole(seen: bytes, sock: socket.socket) -> bool:
+    begin = len(seen) - len(seen.lstrip(b"\r\n"))
+    end = seen.find(b"\r\n\r\n", begin)
+    if end < 0:
+        return False
+    head = seen[begin:end].lower()
+    if b"\r\ntransfer-encoding:" in head:
+        return _end_of_chunks(seen, end + 4) is not None
+    length = re.search(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r\n|$)", head)
+    return end + 4 + (int(length[1]) if length else 0) <= unread(sock)
+
+
+def _glance(sock: socket.socket) -> bytes:
+    """Return what lies in a socket, at most 64 KiB, without taking it or waiting."""
+    try:
+        return sock.recv(MAX_HEAD, _PEEK | _DONTWAIT)
+    except OSError:
+        return b""
+
+
+def _end_of_chunks(data: bytes, at: int) -> int | None:
+    """Return where a chunked body that starts at `at` ends, or None if it does not."""
+    while True:
+        end = data.find(b"\r\n", at)
+        match = _CHUNK_SIZE.fullmatch(data, at, end) if end >= 0 else None
+        if not match:
+            return None
+        size = int(match[1], 16)
+        if size == 0:
+            finish = data.find(b"\r\n\r\n", end)
+            return None if finish < 0 else finish + 4
+        at = end + 2 + size + 2

@@ -1,0 +1,98 @@
+"""Sealed bodies: a request that comes as a stream, and the reply that goes as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from faas_sealed.formats.errors import BodyTooLarge, MalformedBody
+from faas_sealed.formats.stream import (
+    CHUNK_BYTES,
+    CONTENT_TYPE,
+    Head,
+    Opener,
+    decode_head,
+    request_key,
+    response_key,
+    seal_pieces,
+)
+from faas_sealed.runtime.shared.responses import Response
+from faas_sealed.runtime.worker.request import Request
+
+# Their bodies would be dropped on the way.
+_BODILESS = (204, 205, 304)
+_OF_THE_STREAM = ("CONTENT_TYPE", "CONTENT_ENCODING", "CONTENT_LENGTH")
+# Of the connection, of who may call, and of the way here: the caller cannot speak for these.
+_OUTER_ONLY = re.compile(
+    "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
+    "|FORWARDED|X_FORWARDED_.*|X_REAL_IP|X_CALL_ID|X_START_TIME"
+)
+
+
+class SealedRequest:
+    """Opens the body of a request as it arrives.
+
+    `session` is the token's (32 bytes); `max_body` bounds the plaintext, in bytes.
+    """
+
+    def __init__(self, request: Request, session: bytes, max_body: int) -> None:
+        self._opener = Opener(request_key(session))
+        # Beside the body on the wire: the head, and the overhead of frames of any useful size.
+        request.max_body += CHUNK_BYTES + max_body // 64
+        self._arriving = request.pieces()
+        self._max_body = max_body
+        self._waiting: list[bytes] = []
+
+    def take_head(self, request: Request) -> None:
+        """Wait for the head, and give the request the headers in it; raise MalformedBody."""
+        while self._opener.head is None:
+            if not self._feed():
+                raise MalformedBody
+        head = decode_head(self._opener.head, response=False)
+        inner: dict[str, str] = {}
+        for name, value in head.headers:
+            key = name.upper().replace("-", "_")
+            if not _OUTER_ONLY.fullmatch(key):
+                value = value.encode().decode("latin-1")  # as it would have come outside
+                inner[key] = f"{inner[key]}, {value}" if key in inner else value
+        for name in _OF_THE_STREAM:
+            request.headers.pop(name, None)
+        request.headers.update(inner)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it is opened; raise MalformedBody unless it ends as it should."""
+        left = self._max_body
+        more = True
+        while more or self._waiting:
+            while self._waiting:
+                piece = self._waiting.pop(0)
+                left -= len(piece)
+                if left < 0:
+                    raise BodyTooLarge
+                yield piece
+            more = self._feed()
+        self._opener.finish()
+
+    def _feed(self) -> bool:
+        piece = next(self._arriving, None)
+        if piece is None:
+            return False
+        self._waiting += self._opener.feed(piece)
+        return True
+
+
+def seal_response(response: Response, session: bytes) -> Response:
+    """Return the answer that carries `response` as a stream of the session (32 bytes).
+
+    Raises ValueError if its headers do not fit into a frame.
+    """
+    head = Head(tuple(response.headers), response.status)
+    whole = isinstance(response.body, bytes)
+    pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
+    stream = seal_pieces(response_key(session), head, pieces)
+    return Response(
+        200 if response.status in _BODILESS else response.status,
+        [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
+        b"".join(stream) if whole else chain((next(stream),), stream),
+    )

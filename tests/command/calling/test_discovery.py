@@ -1,0 +1,255 @@
+"""Discovery: a name, an author and a key or identity are all that a caller needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from faas_seal import FunctionKey
+from faas_seal.calling.discovery import PATH
+from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
+from faas_sealed.formats.errors import (
+    FileRefused,
+    FunctionExpired,
+    MalformedFile,
+    MalformedKey,
+    RawKeyRefused,
+    SealError,
+    UnknownKey,
+    WrongSignature,
+)
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
+
+from tests.command.deployed import (
+    AUTHOR,
+    ECHO,
+    MINE,
+    ONE,
+    SEED,
+    TWO,
+    problem,
+    push,
+    sealed,
+    write_identity,
+)
+from tests.command.servers import Answer, Request, Server, free_port, server
+from tests.support import Function, serve
+
+
+@pytest.fixture
+def function() -> Iterator[Function]:
+    """A function that takes tokens only, to two transport keys."""
+    with serve(ECHO, seed=SEED, transport=[ONE, TWO], seal_accept="sealed") as served:
+        yield served
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    return write_identity(tmp_path / "me.key")
+
+
+@pytest.fixture
+def other() -> Iterator[Callable[[bytes], str]]:
+    """Serve these lines as what a function says of itself; return its address."""
+    lines = [b""]
+    with server(lambda _: Answer(body=lines[0])) as running:
+
+        def say(data: bytes) -> str:
+            lines[0] = data
+            return running.url
+
+        yield say
+
+
+def url(function: Function) -> str:
+    return f"http://127.0.0.1:{function.port}"
+
+
+def key(secret: bytes) -> FunctionKey:
+    return FunctionKey(FUNCTION_KEY.encode(secret))
+
+
+def discover(address: str, own: bytes, **options: object) -> FunctionKey:
+    options = {"function": "tested", "author": AUTHOR, "key": key(own), **options}
+    return FunctionKey.discover(address, **options)  # type: ignore[arg-type]
+
+
+def test_a_key_and_an_author_are_enough(function: Function) -> None:
+    found = discover(url(function), function.function_key)
+    answer = requests.post(f"{url(function)}/x?y=1", data=b"hello", auth=found, timeout=10)
+    assert (answer.status_code, answer.text) == (200, "hello")
+
+
+def test_an_identity_and_an_author_are_enough(function: Function, identity: Path) -> None:
+    own = os.urandom(32)
+    push(function, sealed(function.function_key, own, to=MINE))
+    found = FunctionKey.discover(url(function), function="tested", author=AUTHOR, identity=identity)
+    assert found.secret == own
+    assert requests.post(url(function), data=b"hello", auth=found, timeout=10).text == "hello"
+
+
+def test_the_address_names_the_function_and_is_asked_without_a_key() -> None:
+    own, lines = os.urandom(32), b""
+    with server(lambda _: Answer(body=lines)) as gateway:
+        lines = sealed(own, function="greet").lines
+        for address in ("function/greet", "function/greet.dev/x/y?z", "async-function/greet/"):
+            found = FunctionKey.discover(
+                f"{gateway.url}/{address}", author=AUTHOR, key=key(own), sealed_body=True
+            )
+            assert found.function is not None
+            name = ".dev" if "dev" in address else ""
+            assert gateway.last.path == f"/function/greet{name}{PATH}"
+            assert "x-function-key" not in gateway.last.headers
+        with pytest.raises(UsageError, match="does not name a function"):
+            FunctionKey.discover(gateway.url, author=AUTHOR, key=key(own))
+
+
+def test_what_is_altered_or_of_another_is_refused(other: Callable[[bytes], str]) -> None:
+    own = os.urandom(32)
+    good = sealed(own)
+    assert discover(other(good.lines), own).function == good.header
+    for lines, error in (
+        (good.serialise(), MalformedFile),
+        (good.lines.replace(b'"created":5', b'"created":6'), WrongSignature),
+        (b"<html>", MalformedFile),
+        (b"x" * 2**21, FileRefused),
+        (sealed(own, function="another").lines, FileRefused),
+        (sealed(own, expires=1).lines, FunctionExpired),
+        (sealed(os.urandom(32)).lines, UnknownKey),
+    ):
+        with pytest.raises(error):
+            discover(other(lines), own)
+    with pytest.raises(WrongSignature):
+        discover(other(good.lines), own, author=AUTHOR_PUBLIC.encode(author_public(ONE)))
+
+
+def test_an_identity_without_a_slot_of_its_own_is_refused(
+    other: Callable[[bytes], str], identity: Path
+) -> None:
+    own = os.urandom(32)
+    for file in (sealed(own), sealed(own, to=TWO), sealed(own, to=MINE, to_expires=1)):
+        with pytest.raises(UnknownKey, match="not sealed to the identity"):
+            discover(other(file.lines), own, key=None, identity=identity)
+    with pytest.raises(UsageError):
+        discover(other(sealed(own).lines), own, identity=identity)
+
+
+def test_what_does_not_say_what_it_is_has_a_hint() -> None:
+    with serve(ECHO, seed=SEED, seal_discovery="off") as function:
+        with pytest.raises(UnexpectedAnswer, match="status 401") as refused:
+            discover(url(function), function.function_key)
+        assert "seal_discovery" in refused.value.hint
+    with pytest.raises(Unreachable):
+        discover(f"http://127.0.0.1:{free_port()}", bytes(32))
+
+
+def test_an_older_file_than_one_that_was_seen_is_refused(
+    other: Callable[[bytes], str], tmp_path: Path
+) -> None:
+    own, seen = os.urandom(32), tmp_path / "config" / "seen.json"
+    address = other(sealed(own).lines)
+    for _ in range(2):
+        discover(address, own, seen=seen)
+    assert seen.parent.stat().st_mode & 0o077 == 0
+    other(sealed(own, created=4).lines)
+    with pytest.raises(FileRefused, match="has been seen") as refused:
+        discover(address, own, seen=seen)
+    assert str(seen) in refused.value.hint
+    other(sealed(own, created=6).lines)
+    discover(address, own, seen=seen)
+    assert list(json.loads(seen.read_text()).values()) == [6]
+
+
+def test_what_was_seen_is_bounded_and_not_ignored_if_damaged(
+    other: Callable[[bytes], str], tmp_path: Path
+) -> None:
+    own, seen = os.urandom(32), tmp_path / "seen.json"
+    address = other(sealed(own).lines)
+    seen.write_text(json.dumps({str(number): number for number in range(2000)}))
+    discover(address, own, seen=seen)
+    remembered = json.loads(seen.read_text())
+    assert len(remembered) == 1000
+    assert list(remembered)[-1].startswith(address)
+    for damaged in ("", "[]", '{"a": "b"}', "{"):
+        seen.write_text(damaged)
+        with pytest.raises(SealError, match="is damaged") as refused:
+            discover(address, own, seen=seen)
+        assert refused.value.hint.startswith("rm ")
+
+
+def test_a_rotation_behind_the_callers_back_is_healed(function: Function) -> None:
+    found = discover(url(function), function.function_key)
+    (function.folder / "transport").write_text(
+        (function.folder / "transport").read_text().splitlines()[1]
+    )
+    push(function, sealed(function.function_key, transport=TWO))
+    answer = requests.post(url(function), data=b"hello", auth=found, timeout=10)
+    assert (answer.status_code, answer.text) == (200, "hello")
+    assert requests.post(url(function), data=b"again", auth=found, timeout=10).text == "again"
+
+
+def test_a_new_key_for_an_identity_is_found(
+    function: Function, identity: Path, tmp_path: Path
+) -> None:
+    push(function, sealed(function.function_key, os.urandom(32), to=MINE))
+    found = FunctionKey.discover(url(function), function="tested", author=AUTHOR, identity=identity)
+    renewed = os.urandom(32)
+    push(function, sealed(function.function_key, renewed, to=MINE, created=6))
+    path = tmp_path / "body"
+    path.write_bytes(b"hello")
+    with path.open("rb") as file:
+        assert requests.post(url(function), data=file, auth=found, timeout=10).text == "hello"
+    assert found.secret == renewed
+    push(function, sealed(function.function_key, created=7))
+    with pytest.raises(UnknownKey, match="not sealed to the identity"):
+        requests.post(url(function), auth=found, timeout=10)
+
+
+def test_tokens_are_taken_up_where_they_are_wanted_now() -> None:
+    own = os.urandom(32)
+    lines = sealed(own, transport=None).lines
+
+    def answer(asked: Request) -> Answer:
+        nonlocal lines
+        if asked.path == PATH:
+            return Answer(body=lines)
+        if asked.headers["x-function-key"].startswith("fsx1_"):
+            return Answer(body=asked.body)
+        lines = sealed(own, created=6).lines
+        return problem(RawKeyRefused)
+
+    with server(answer) as running:
+        found = discover(running.url, own)
+        assert requests.post(running.url, data=b"x", auth=found, timeout=10).text == "x"
+
+
+def test_the_raw_key_never_takes_a_tokens_place() -> None:
+    own = os.urandom(32)
+    lines = sealed(own).lines
+    refusal = problem(MalformedKey)
+    with server(lambda asked: Answer(body=lines) if asked.path == PATH else refusal) as running:
+        found = discover(running.url, own)
+        lines = sealed(own, created=6, transport=None).lines
+        with pytest.raises(KeyWouldLeak, match="no longer has a transport key"):
+            requests.get(running.url, auth=found, timeout=10)
+    assert FUNCTION_KEY.encode(own) not in str(running.requests)
+
+
+def test_a_refusal_that_nothing_new_explains_is_not_repeated() -> None:
+    def count(server: Server) -> int:
+        return len([asked for asked in server.requests if asked.path != PATH])
+
+    own = os.urandom(32)
+    refusal = problem(UnknownKey)
+    lines = sealed(own).lines
+    with server(lambda asked: Answer(body=lines) if asked.path == PATH else refusal) as running:
+        found = discover(running.url, own)
+        assert requests.get(running.url, auth=found, timeout=10).status_code == 403
+        assert count(running) == 1
+        lines = sealed(own, created=6, transport=TWO).lines
+        assert requests.get(running.url, auth=found, timeout=10).status_code == 403
+        assert count(running) == 3

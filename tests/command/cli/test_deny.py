@@ -1,0 +1,88 @@
+"""`faas-seal deny`: which ids it writes, and what it says to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.stackfile import StackFile
+from faas_sealed.formats.file import claimed_author, verify
+from faas_sealed.formats.hpke import PrivateKey
+from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id, key_id
+
+from tests.command.conftest import Run
+
+ADA = PrivateKey(bytes([1]) * 32)
+
+
+def denied(project: Path, run: Run) -> set[str]:
+    """Return the ids that are denied, as listed; they are those of the secret."""
+    listed = run("deny", "greet").stdout.split()
+    lines = (project / ".secrets" / "greet-denied").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == listed
+    return set(listed)
+
+
+def key_of_ada(project: Path) -> str:
+    data = (project / "sealed" / "greet" / "function.sealed").read_bytes()
+    slots = verify(data, claimed_author(data)).header.slots
+    (id,) = (slot.id for slot in slots if slot.to)
+    return id
+
+
+@pytest.fixture
+def sealed(project: Path, run: Run) -> Path:
+    """The function, sealed for Ada too."""
+    (project / "team.keys").write_text(f"# Ada\n{IDENTITY_PUBLIC.encode(ADA.public)}\n")
+    run("seal", "--to", "team.keys")
+    return project
+
+
+def test_a_key_is_denied_by_a_secret_that_the_function_gets(sealed: Path, run: Run) -> None:
+    id = key_id(Keystore(sealed).function_key("greet"))
+    said = run("deny", "greet", id)
+    assert "faas-seal up greet" in said.stderr
+    assert "local-run takes it by itself" in said.stderr
+    assert "stays readable to whoever could read it" in said.stderr
+    assert denied(sealed, run) == {id}
+    function = StackFile.load(sealed / "stack.yaml").function("greet")
+    assert set(function.secrets) == {"greet-transport", "greet-denied"}
+    assert function.environment["seal_denied"] == "greet-denied"
+    again = run("deny", "greet", "0123456789abcdef").stderr
+    assert "faas-cli secret create greet-denied --from-file .secrets/greet-denied" in again
+    assert "local-run takes it by itself" in again
+    assert denied(sealed, run) == {id, "0123456789abcdef"}
+
+
+@pytest.mark.parametrize(
+    "word", ["Ada", identity_id(ADA.public), IDENTITY_PUBLIC.encode(ADA.public)]
+)
+def test_a_recipient_goes_by_name_id_or_key(sealed: Path, run: Run, word: str) -> None:
+    run("deny", "greet", word)
+    assert denied(sealed, run) == {key_of_ada(sealed)}
+    run("deny", "greet", word)
+    assert denied(sealed, run) == {key_of_ada(sealed)}
+
+
+def test_whoever_is_allowed_again_leaves_no_trace(sealed: Path, run: Run) -> None:
+    run("deny", "greet", "0123456789abcdef")
+    path = sealed / ".secrets" / "greet-denied"
+    path.write_text(path.read_text() + "# of the audit in May\nfedcba9876543210\n")
+    before = path.read_text()
+    run("deny", "greet", "Ada")
+    run("deny", "greet", "--allow", "Ada")
+    assert path.read_text() == before
+    assert "is not denied" in run("deny", "greet", "--allow", "Ada", status=2).stderr
+
+
+@pytest.mark.parametrize("word", ["Eve", "0123", "fsip1_x"])
+def test_what_is_no_key_id_is_refused(sealed: Path, run: Run, word: str) -> None:
+    run("deny", "greet", word, status=3 if word.startswith("fsip1_") else 2)
+    assert not (sealed / ".secrets" / "greet-denied").exists()
+
+
+@pytest.mark.usefixtures("sealed")
+def test_nobody_is_denied_unless_somebody_is(run: Run) -> None:
+    assert run("deny", "greet").stdout == ""
+    run("deny", "nobody", status=2)

@@ -1,0 +1,165 @@
+"""A function with requirements gets a virtual environment of its own; any other, this Python."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from faas_seal.project.python_env import find_interpreter
+from faas_seal.project.template import Template, find_template
+from faas_seal.serving.deployment import Program
+from faas_seal.serving.refusals import CannotServe
+
+NEEDED_BY_ALL = "cryptography\nflask\n"
+
+
+def wheel(folder: Path, name: str, requires: str = "") -> Path:
+    """Make a wheel whose one module says its name."""
+    info = f"{name}-1.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+    files = {
+        f"{name}.py": f"print({name!r})\n",
+        f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        record = ""
+        for member, content in files.items():
+            archive.writestr(member, content)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest())
+            record += f"{member},sha256={digest.decode().rstrip('=')},{len(content)}\n"
+        archive.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\n")
+    return path
+
+
+class Workshop:
+    """A template that needs a wheel `common`, and a function whose requirements a test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.said: list[str] = []
+        common = wheel(folder, "common")
+        wheel(folder, "wanted")
+        digest = hashlib.sha256(common.read_bytes()).hexdigest()
+        self.template = folder / "template"
+        self.template.mkdir()
+        (self.template / "requirements.in").write_text("common>=1\n")
+        (self.template / "requirements.txt").write_text(f"common==1 --hash=sha256:{digest}\n")
+        self.requirements = folder / "requirements.txt"
+
+    def would_make(self) -> bool:
+        """Tell whether an environment is missing: its making is ended at once."""
+        stopping = threading.Event()
+        stopping.set()
+        try:
+            self.find(stopping)
+        except CannotServe as error:
+            return "the gateway is ending" in str(error)
+        return False
+
+    def find(self, stopping: threading.Event | None = None) -> Path:
+        program = Program(
+            name="greet",
+            template=Template(self.template),
+            sealed_file=self.folder / "function.sealed",
+            folder=self.folder / "cache",
+            exec_timeout=30,
+            environment={},
+        )
+        return find_interpreter(program, self.said.append, stopping or threading.Event())
+
+
+def output(python: Path, code: str) -> str:
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return Workshop(tmp_path)
+
+
+def test_a_function_without_requirements_runs_in_this_python(workshop: Workshop) -> None:
+    (workshop.template / "requirements.in").write_text(NEEDED_BY_ALL)
+    for text in (None, "", "# none\n\n"):
+        if text is not None:
+            workshop.requirements.write_text(text)
+        assert workshop.find() == Path(sys.executable)
+    assert not workshop.said
+
+
+def test_requirements_are_installed_once(workshop: Workshop) -> None:
+    workshop.requirements.write_text("wanted\n")
+    python = workshop.find()
+    assert output(python, "import common, wanted") == "common\nwanted\n"
+    # Nothing of this Python's packages is seen.
+    with pytest.raises(subprocess.CalledProcessError):
+        output(python, "import pytest")
+    assert not workshop.would_make()
+    assert workshop.find() == python
+    assert workshop.said == ["making a virtual environment with its requirements, once"]
+    for file in (workshop.requirements, workshop.template / "requirements.txt"):
+        before = file.read_text()
+        file.write_text(f"# changed\n{before}")
+        assert workshop.would_make()
+        file.write_text(before)
+    assert not workshop.would_make()
+
+
+def test_what_the_template_needs_is_installed_if_it_is_not_there(workshop: Workshop) -> None:
+    assert workshop.would_make()
+    (workshop.template / "requirements.in").write_text(NEEDED_BY_ALL)
+    assert not workshop.would_make()
+
+
+def test_a_failed_installation_shows_why_leaks_nothing_and_is_tried_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = workshop.folder / "seen"
+    source = workshop.folder / "source"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    backend = f"import os, shutil\nopen({str(seen)!r}, 'w').write(repr(dict(os.environ)))\n"
+    (source / "backend.py").write_text(f"{backend}raise RuntimeError('no compiler here')\n")
+    workshop.requirements.write_text(f"{source}\n")
+    monkeypatch.setenv("GREET_KEY", "fsk1_canary")
+    with pytest.raises(CannotServe, match="its requirements cannot be installed") as found:
+        workshop.find()
+    assert "-m pip install" in found.value.hint
+    assert str(workshop.folder) in seen.read_text()
+    assert "fsk1_canary" not in seen.read_text()
+    built = wheel(workshop.folder, "built")
+    (source / "backend.py").write_text(
+        f"{backend}def build_wheel(folder, *_):\n"
+        f"    return os.path.basename(shutil.copy({str(built)!r}, folder))\n"
+    )
+    assert output(workshop.find(), "import built") == "built\n"
+
+
+def test_the_templates_pins_are_checked(workshop: Workshop) -> None:
+    wheel(workshop.folder, "common", requires="wanted")
+    with pytest.raises(CannotServe, match="hash"):
+        workshop.find()
+
+
+def test_the_projects_template_goes_before_the_commands_own(tmp_path: Path) -> None:
+    own = find_template(tmp_path, "python3-encrypted")
+    assert own.index.is_file()
+    assert own.constraints.is_file()
+    assert own.requirements.is_file()
+    folder = tmp_path / "template" / "python3-encrypted-slim"
+    folder.mkdir(parents=True)
+    (folder / "index.py").touch()
+    assert find_template(tmp_path, "python3-encrypted-slim") == Template(folder)
+    assert find_template(tmp_path, "python3-encrypted") == own

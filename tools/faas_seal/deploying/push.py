@@ -1,0 +1,87 @@
+"""Changing the code of a function that runs: its sealed file goes into a secret that it watches."""
+
+from __future__ import annotations
+
+import time
+
+import requests
+from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.file import claimed_author, verify, verify_lines
+
+from faas_seal.calling.sessions import session_to
+from faas_seal.deploying.gateway_api import Gateway
+from faas_seal.errors import GatewayRefused, UsageError
+from faas_seal.project.stackfile import Function
+
+SETTING = "seal_file"
+DISCOVERY = "/.well-known/faas-seal"
+# What all of a Kubernetes secret may hold (kubernetes.io/docs/concepts/configuration/secret).
+MOST_IN_KUBERNETES = 2**20
+NO_SUCH_LIMIT = ("faasd",)
+LOOK_SECONDS = 0.25
+_TIMEOUT_SECONDS = 10
+
+
+def secret_of(function: Function) -> str:
+    """Return the name of the secret that a function's code is pushed to, or raise UsageError."""
+    name = function.environment.get(SETTING, "")
+    wanted = name or f"{function.name}-code"
+    if not name or "/" in name or name not in function.secrets:
+        raise UsageError(
+            f"{function.name} takes no pushes: it needs a secret, and {SETTING} to name that",
+            hint=f"faas-seal push {function.name} --setup, or in the stack file "
+            f"secrets: [{wanted}], environment: {{{SETTING}: {wanted}}}",
+        )
+    return name
+
+
+def push(gateway: Gateway, secret: str, file: bytes) -> None:
+    """Write a sealed file into a secret, or raise GatewayRefused."""
+    provider = gateway.provider()
+    if len(file) > MOST_IN_KUBERNETES and provider not in NO_SUCH_LIMIT:
+        raise GatewayRefused(
+            f"the sealed file is {len(file):,} bytes, and a Kubernetes secret holds "
+            f"{MOST_IN_KUBERNETES:,} at most",
+            hint="leave data out with .sealignore, or deploy it: faas-seal up",
+        )
+    gateway.put_secret(secret, file)
+
+
+def wait_until_served(url: str, file: bytes, seconds: float) -> float:
+    """Wait until the function at `url` serves this file; return how long that took.
+
+    Raises GatewayRefused when `seconds` have passed, or as soon as a newer file is served.
+    """
+    header = verify(file, claimed_author(file)).header
+    started = time.monotonic()
+    seen = "nothing was served yet"
+    while (passed := time.monotonic() - started) < seconds:
+        lines = _lines(url)
+        if lines is not None:
+            try:
+                served = verify_lines(lines, header.author)
+            except FileRefused:
+                seen = "what answers is another author's, or no sealed function"
+            else:
+                if served == header:
+                    return passed
+                if served.created > header.created:
+                    raise GatewayRefused(f"a newer file is served already: {served.content_id}")
+                seen = f"{served.content_id} is still served"
+        time.sleep(LOOK_SECONDS)
+    raise GatewayRefused(
+        f"after {seconds:.0f} s {seen}, and not {header.content_id}",
+        hint="its log tells of an update that is refused: faas-cli logs "
+        f"{header.function}. Kubernetes can take a minute or two: --wait 180s",
+    )
+
+
+def _lines(url: str) -> bytes | None:
+    try:
+        with session_to(url) as session:
+            answer = session.get(
+                f"{url}{DISCOVERY}", timeout=_TIMEOUT_SECONDS, allow_redirects=False
+            )
+    except requests.RequestException:
+        return None
+    return answer.content if answer.status_code == 200 else None

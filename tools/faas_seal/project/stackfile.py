@@ -1,0 +1,296 @@
+"""The stack file: read as faas-cli reads it, edited without touching the rest."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from faas_sealed.formats.header import FUNCTION_NAME
+from ruamel.yaml.error import YAMLError
+
+from faas_seal.errors import StackFileRefused, UsageError
+from faas_seal.project import yamltext
+from faas_seal.project.files import Replacement
+
+# faas-cli looks for them in this order.
+DEFAULT_NAMES = ("stack.yaml", "stack.yml")
+LANGUAGE = "python3-encrypted"
+DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+EXTENSION = "x-faas-seal"
+SEALED_FOLDER = "sealed"
+SEALED_FILE = "function.sealed"
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as the stack file has it. Paths are relative to the stack file's folder."""
+
+    name: str
+    lang: str
+    handler: str
+    source: str | None
+    environment: dict[str, str]
+    environment_file: tuple[str, ...]
+    secrets: tuple[str, ...]
+    namespace: str = ""
+
+    @property
+    def sealed_lang(self) -> bool:
+        """Whether it is built from our template, pulled at a ref of its repository or changed."""
+        return self.lang == LANGUAGE or self.lang.startswith((f"{LANGUAGE}@", f"{LANGUAGE}-"))
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """One stack file's path and text."""
+
+    path: Path
+    text: str = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> StackFile:
+        """Read the stack file at `path`, or raise StackFileRefused."""
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return cls(path, file.read())
+        except FileNotFoundError:
+            raise StackFileRefused(
+                f"there is no stack file {path}",
+                hint="faas-seal new greet makes one; --yaml names one elsewhere",
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StackFileRefused(
+                f"{path} cannot be read: {error}", hint=f"ls -l {shlex.quote(str(path))}"
+            ) from None
+
+    def replacement(self) -> Replacement:
+        """Return what puts this text in its place: through a symbolic link, where that is one."""
+        path = self.path.resolve()
+        return Replacement(path, self.text.encode(), path.parent)
+
+    @property
+    def folder(self) -> Path:
+        """The project: where paths of the stack file begin, and where keys and state lie."""
+        return self.path.parent
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions by name, with the environment variables in their texts filled in."""
+        functions = _mapping(self._plain.get("functions"))
+        return {name: _function(name, _mapping(value)) for name, value in functions.items()}
+
+    @property
+    def gateway(self) -> str:
+        """The provider's gateway, or an empty string."""
+        return _text(_mapping(self._plain.get("provider")).get("gateway"))
+
+    @property
+    def extra_paths(self) -> tuple[str, ...]:
+        """What `configuration.copy` has copied into every function's build folder."""
+        return _texts(_mapping(self._plain.get("configuration")).get("copy"))
+
+    def function(self, name: str) -> Function:
+        """Return the function `name`, or raise UsageError."""
+        if name not in self.functions:
+            raise UsageError(
+                f"{self.path.name} has no function {name!r}",
+                hint=f"its functions are {', '.join(self.functions) or 'none yet'}",
+            )
+        return self.functions[name]
+
+    @property
+    def ours(self) -> tuple[Function, ...]:
+        """The functions that are built from our template."""
+        return tuple(function for function in self.functions.values() if function.sealed_lang)
+
+    def chosen(self, names: Iterable[str] = ()) -> tuple[Function, ...]:
+        """Return the functions named, each once, or else all of ours; raise UsageError for none."""
+        functions = tuple(map(self.function, dict.fromkeys(names))) or self.ours
+        if not functions:
+            raise UsageError(
+                f"{self.path.name} has no function with lang: {LANGUAGE}",
+                hint="faas-seal new greet",
+            )
+        return functions
+
+    def sealed(
+        self, name: str, *, handler: str, source: str, author: str, transport: str | None = None
+    ) -> StackFile:
+        """Return this stack file with the function `name` pointing to its sealed folder.
+
+        Sets `handler`, `x-faas-seal.source`, `environment.seal_author` and, with the name
+        of a `transport` secret, `environment.seal_transport` and `secrets`. Raises
+        StackFileRefused where that cannot be done without changing something else, as
+        when the function shares an anchor with another.
+        """
+        values: dict[tuple[str, ...], str] = {
+            ("handler",): handler,
+            ("environment", "seal_author"): author,
+            (EXTENSION, "source"): source,
+        }
+        if transport is not None:
+            values["environment", "seal_transport"] = transport
+        return self._edited(name, values, transport)
+
+    def with_secret(self, name: str, setting: str, secret: str) -> StackFile:
+        """Return this stack file with a function that gets `secret`, and is told so by `setting`.
+
+        The errors are those of `sealed`.
+        """
+        return self._edited(name, {("environment", setting): secret}, secret)
+
+    def _edited(
+        self, name: str, values: dict[tuple[str, ...], str], secret: str | None = None
+    ) -> StackFile:
+        """Return this stack file with members of a function set, and a secret listed."""
+        wanted = copy.deepcopy(self._plain)
+        edited = self
+        try:
+            if secret is not None and secret not in self.function(name).secrets:
+                listed = ("functions", name, "secrets")
+                _append(wanted, listed, secret)
+                edited = StackFile(self.path, yamltext.append(edited.text, listed, secret))
+            for member, value in values.items():
+                path = ("functions", name, *member)
+                if _set(wanted, path, value):
+                    edited = StackFile(self.path, yamltext.put(edited.text, path, value))
+            as_wanted = edited._plain == wanted
+        except (YAMLError, StackFileRefused):
+            as_wanted = False
+        if not as_wanted:
+            raise StackFileRefused(
+                f"{self.path.name} cannot be edited without changing something else in it",
+                hint=f"edit functions.{name} by hand: {_by_hand(values, secret)}",
+            )
+        return edited
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        try:
+            plain = yamltext.read(self.text)
+        except ValueError as error:
+            raise StackFileRefused(
+                f"{self.path} is not YAML: {error}",
+                hint="look there, and at the line above: often it is a tab, the indentation, "
+                "or a quote or bracket that stays open",
+            ) from None
+        if not isinstance(plain, dict):
+            raise StackFileRefused(
+                f"{self.path} is not a stack file: it has no functions",
+                hint="faas-seal new greet writes one in an empty folder",
+            )
+        return plain
+
+
+def find(option: str | None, folder: Path = Path()) -> Path:
+    """Return the stack file that `--yaml` names, or the one that faas-cli would take there."""
+    if option is not None:
+        return Path(option)
+    for name in DEFAULT_NAMES:
+        if (folder / name).exists():
+            return folder / name
+    return folder / DEFAULT_NAMES[0]
+
+
+def sealed_folder(project: Path, name: str) -> Path:
+    """Return where the sealed folder of a function lies, beside the stack file."""
+    return project / SEALED_FOLDER / check_name(name)
+
+
+def sealed_file(project: Path, name: str) -> Path:
+    """Return where the sealed file of a function lies, whether it is there or not."""
+    return sealed_folder(project, name) / SEALED_FILE
+
+
+def gateway_address(given: str | None, named: str = "") -> str:
+    """Return the gateway's address: the one given, or else what faas-cli would take.
+
+    `named` is the stack file's. What it names comes before $OPENFAAS_URL, unless that is
+    the default.
+    """
+    address = given or named.rstrip("/")
+    if not given and address in ("", DEFAULT_GATEWAY):
+        address = os.environ.get("OPENFAAS_URL") or DEFAULT_GATEWAY
+    if "://" not in address:
+        address = f"http://{address}"
+    return address.rstrip("/")
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a function can have it, or raise UsageError."""
+    if not FUNCTION_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is not a function's name",
+            hint="use at most 63 lower-case letters, digits and hyphens",
+        )
+    return name
+
+
+def substitute(text: str) -> str:
+    """Fill in `${NAME}` and `${NAME:-default}` from the environment, as faas-cli does."""
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[2] or "", text)
+
+
+def _function(name: str, members: dict[str, Any]) -> Function:
+    environment = _mapping(members.get("environment"))
+    return Function(
+        name=name,
+        lang=_text(members.get("lang")),
+        handler=_text(members.get("handler")),
+        source=_text(_mapping(members.get(EXTENSION)).get("source")) or None,
+        environment={key: _text(value) for key, value in environment.items()},
+        environment_file=_texts(members.get("environment_file")),
+        secrets=_texts(members.get("secrets")),
+        namespace=_text(members.get("namespace")),
+    )
+
+
+def _set(plain: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
+    """Set what is at `path` unless it says `value` already; return whether it did not."""
+    for member in path[:-1]:
+        inner = _mapping(plain.get(member))
+        plain[member] = inner
+        plain = inner
+    if _text(plain.get(path[-1])) == value:
+        return False
+    plain[path[-1]] = value
+    return True
+
+
+def _append(plain: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for member in path[:-1]:
+        plain = _mapping(plain.get(member))
+    present = plain.get(path[-1])
+    # The first place: the order of secrets means nothing.
+    plain[path[-1]] = [value, *(present if isinstance(present, list) else [])]
+
+
+def _by_hand(values: dict[tuple[str, ...], str], secret: str | None) -> str:
+    """Return members of a function as a person would type them."""
+    texts: dict[str, str] = {} if secret is None else {"secrets": f"[{secret}]"}
+    for (member, *inner), value in values.items():
+        text = f"{inner[0]}: {value}" if inner else value
+        before = texts.get(member)
+        texts[member] = f"{before[:-1]}, {text}}}" if before else f"{{{text}}}" if inner else text
+    return ", ".join(f"{member}: {text}" for member, text in texts.items())
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return substitute(value) if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(_text, value)) if isinstance(value, list) else ()

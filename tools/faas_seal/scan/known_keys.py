@@ -1,0 +1,64 @@
+"""The keys that a search knows, and how it names those and others without showing them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from faas_sealed.formats.errors import MissingKey
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    TextForm,
+    author_public,
+    key_id,
+)
+
+from faas_seal.project import keystore
+from faas_seal.project.keystore import Keystore
+from faas_seal.sealing.terms import Terms
+
+_SHOWN = re.compile(r"(fs[katis]1_)[A-Za-z0-9_-]+")
+
+
+def author_canaries() -> dict[str, str | bytes]:
+    """Return what to look for of this user's signing key; nothing where there is none."""
+    try:
+        return dict(_canaries(AUTHOR_SEED, keystore.author_seed()))
+    except MissingKey:
+        return {}
+
+
+def function_canaries(store: Keystore) -> dict[str, str | bytes]:
+    """Return what to look for of a project's function keys."""
+    found: dict[str, str | bytes] = {}
+    for key in [*store.function_keys(), *_kept_for_recipients(store)]:
+        found |= dict(_canaries(FUNCTION_KEY, key))
+    return found
+
+
+def _kept_for_recipients(store: Keystore) -> Iterator[bytes]:
+    for path in sorted(store.folder.glob("*.terms")):
+        for invoker in Terms.load(path).invokers:
+            if invoker.function_key is not None:
+                yield invoker.function_key
+
+
+def name_of(form: TextForm, key: bytes) -> str:
+    """Return what a secret key is called: by its id or public half, where it has one."""
+    if form == FUNCTION_KEY:
+        return f"the function key {key_id(key)}"
+    if form == AUTHOR_SEED:
+        return f"the author's signing key of {AUTHOR_PUBLIC.encode(author_public(key))}"
+    return f"some {form.noun}"
+
+
+def concealed(text: str) -> str:
+    """Return `text`, as a command line or the name of a file, without the keys in it."""
+    return _SHOWN.sub(r"\1…", text)
+
+
+def _canaries(form: TextForm, key: bytes) -> Iterator[tuple[str, str | bytes]]:
+    yield name_of(form, key), form.encode(key)
+    yield f"the bytes of {name_of(form, key)}", key

@@ -1,0 +1,88 @@
+"""Where plaintext is still on its way out, although the function is sealed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from faas_seal.project.keystore import FOLDER
+from faas_seal.project.secrets import FOLDER as SECRETS
+from faas_seal.project.stackfile import SEALED_FILE, StackFile
+from faas_seal.sealing.draft import REQUIREMENTS
+from faas_seal.sealing.source import secret_in
+
+# What faas-cli makes of the template's handler folder.
+BUILD_FOLDER = "build"
+HANDLER_FOLDER = "function"
+
+_CREDENTIAL = re.compile(r"https?://[^/\s@$]+@")
+
+
+def left_behind(stack: StackFile, name: str) -> Path | None:
+    """Return the build folder of a function if faas-cli made it of an unsealed one."""
+    build = stack.folder / BUILD_FOLDER / name
+    if (build / HANDLER_FOLDER).is_dir() and not (build / HANDLER_FOLDER / SEALED_FILE).exists():
+        return build
+    return None
+
+
+def warnings_for(stack: StackFile, name: str, source: str) -> Iterator[str]:
+    """Yield what would carry the function's source, or a key, to others."""
+    folder = (stack.folder / source).resolve()
+    for other in stack.functions.values():
+        if other.name != name and other.handler and _overlap(stack.folder / other.handler, folder):
+            yield f"functions.{other.name} is built from {other.handler}, the source of {name}"
+    for path in stack.extra_paths:
+        if _overlap(stack.folder / path, folder):
+            yield f"configuration.copy has {path} copied into every build: the source of {name}"
+    requirements = folder / REQUIREMENTS
+    if requirements.exists() and _CREDENTIAL.search(requirements.read_text(errors="replace")):
+        yield f"{source}/{REQUIREMENTS} has a password in an address, which goes into the image"
+
+
+def warnings_of_project(stack: StackFile) -> Iterator[str]:
+    """Yield where keys of the project can be read."""
+    if kind := secret_in(stack.text.encode()):
+        yield f"{stack.path.name} holds {kind}, which goes wherever the stack file goes"
+    for folder in (FOLDER, SECRETS):
+        if _tracked_by_git(stack.folder, folder):
+            yield f"git tracks {folder}/: git rm -r --cached {folder}, and replace the keys"
+        for path in stack.extra_paths:
+            if _overlap(stack.folder / path, (stack.folder / folder).resolve()):
+                yield f"configuration.copy has {path} copied into every build: keys in {folder}/"
+
+
+def source_in_git(stack: StackFile, source: str) -> bool:
+    """Tell whether git tracks files of the source folder."""
+    return _tracked_by_git(stack.folder, source)
+
+
+def open_to_git(project: Path, folder: str) -> bool:
+    """Tell whether `git add` would take keys: a repository, and nothing that ignores them."""
+    done = _git(project, "check-ignore", "--quiet", "--no-index", f"{folder}/name.key")
+    return done is not None and done.returncode == 1
+
+
+def _overlap(path: Path, folder: Path) -> bool:
+    path = path.resolve()
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
+
+
+def _tracked_by_git(project: Path, path: str) -> bool:
+    done = _git(project, "ls-files", "--", path)
+    return done is not None and bool(done.stdout)
+
+
+def _git(project: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+    """Ask git, which need not be there."""
+    try:
+        return subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=project,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,198 @@
+"""One request to a runtime and its response, as the watchdog makes them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from types import TracebackType
+
+from faas_sealed.formats.errors import MalformedBody
+
+from faas_seal.serving.connections import LOOPBACK, Connection, ConnectionPool
+from faas_seal.serving.framing import PIECE_BYTES
+from faas_seal.serving.headers import Headers
+from faas_seal.serving.refusals import RuntimeDown
+
+# How long a client may go on sending a body that nobody wants any more. A client that
+# is cut off while it sends may never read its answer.
+LINGER_SECONDS = 1.0
+
+# What Go's transport repeats by itself when an idle connection turns out to be dead.
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LENGTH_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request for a function. `target` is in origin form, `body` None if there is none."""
+
+    method: str
+    target: str
+    headers: Headers = field(repr=False)
+    body: Iterator[bytes] | None = field(default=None, repr=False)
+
+    def head(self, port: int) -> bytes:
+        """Return the request line and the headers as sent to a runtime."""
+        lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
+        lines += [f"{name}: {value}" for name, value in self.headers if name.lower() != "host"]
+        if self.body is not None:
+            lines.append("Transfer-Encoding: chunked")
+        elif self.method in _LENGTH_EXPECTED:
+            lines.append("Content-Length: 0")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class Exchange:
+    """A request under way. Answer the client inside the `with` block: its end cuts loose ends.
+
+    `timeout` is in seconds, None for a stream without a deadline. `client` is the socket
+    whose closing ends the exchange, where there is one.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        request: Request,
+        *,
+        timeout: float | None,
+        client: socket.socket | None = None,
+    ) -> None:
+        self._pool = pool
+        self._request = request
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._client = client
+        self._connection: Connection | None = None
+        self._response: HTTPResponse | None = None
+        self._sender: _BodySender | None = None
+        self._whole = False
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is None:
+            return
+        whole = self._whole and (self._sender is None or self._sender.sent)
+        if not whole:
+            self._connection.abort()
+        if self._sender is not None:
+            self._sender.finish(self._client)
+        if self._response is not None:
+            self._response.close()
+        if whole:
+            self._pool.give(self._connection)
+        else:
+            self._connection.close()
+
+    @property
+    def body_read(self) -> bool:
+        """Whether the request body was read to its end, so that another request can follow."""
+        return self._request.body is None or (self._sender is not None and self._sender.read)
+
+    def response(self) -> HTTPResponse:
+        """Send the request and return the response once its headers are there.
+
+        Raises RuntimeDown, TimedOut, ClientGone, or MalformedBody for the client's body.
+        """
+        idle = self._pool.take()
+        if idle is not None:
+            try:
+                return self._attempt(idle)
+            except (OSError, HTTPException) as error:
+                # It was dead already, unless the runtime has read the request.
+                dead = isinstance(error, (RemoteDisconnected, ConnectionError))
+                repeatable = self._request.method in _REPEATABLE and self._request.body is None
+                if not (dead and repeatable):
+                    raise self._failure(error) from None
+                idle.close()
+        try:
+            return self._attempt(self._pool.connect())
+        except (OSError, HTTPException) as error:
+            raise self._failure(error) from None
+
+    def pieces(self, response: HTTPResponse) -> Iterator[bytes]:
+        """Yield the response body as it comes; raise as `response` does if it breaks off."""
+        try:
+            while piece := response.read1(PIECE_BYTES):
+                yield piece
+        except (OSError, HTTPException) as error:
+            raise self._failure(error) from None
+        # `read1` does not tell when the connection ends before Content-Length is reached.
+        if response.length:
+            raise RuntimeDown("the runtime broke off its response")
+        self._whole = not response.will_close
+
+    def _attempt(self, connection: Connection) -> HTTPResponse:
+        self._connection = connection
+        connection.deadline = self._deadline
+        connection.client = self._client
+        head = self._request.head(self._pool.port)
+        # With a body the kernel waits up to 200 ms for its beginning, as Go's transport does:
+        # the runtime prefers requests that come whole.
+        connection.sendall(head, socket.MSG_MORE if self._request.body is not None else 0)
+        if self._request.body is not None:
+            self._sender = _BodySender(connection, self._request.body)
+            self._sender.start()
+        self._response = HTTPResponse(connection, method=self._request.method)
+        self._response.begin()
+        return self._response
+
+    def _failure(self, error: Exception) -> Exception:
+        if self._sender is not None and self._sender.error is not None:
+            return self._sender.error
+        if isinstance(error, ConnectionRefusedError):
+            return RuntimeDown("the runtime does not listen: it is starting or has ended")
+        return RuntimeDown("the runtime closed the connection without a whole response")
+
+
+class _BodySender(threading.Thread):
+    """Sends a request body in chunks while the response may already be coming back.
+
+    When the runtime wants no more of it, the rest is read and dropped. `read` tells that
+    the client's body has come to its end, `sent` that the runtime has all of it.
+    """
+
+    def __init__(self, connection: Connection, body: Iterator[bytes]) -> None:
+        super().__init__(name="body", daemon=True)
+        self._connection = connection
+        self._body = body
+        self.read = False
+        self.sent = False
+        self.error: MalformedBody | None = None
+
+    def run(self) -> None:
+        wanted = True
+        try:
+            for piece in self._body:
+                wanted = wanted and self._send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        except MalformedBody as error:
+            self.error = error
+            self._connection.abort()
+            return
+        self.read = True
+        self.sent = wanted and self._send(b"0\r\n\r\n")
+
+    def finish(self, client: socket.socket | None) -> None:
+        """Return when nothing is sent or read any more; cut the client off if it goes on."""
+        self.join(LINGER_SECONDS)
+        if self.is_alive() and client is not None:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self.join()
+
+    def _send(self, data: bytes) -> bool:
+        try:
+            self._connection.sendall(data)
+        except OSError:
+            return False
+        return True

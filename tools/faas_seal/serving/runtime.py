@@ -1,0 +1,132 @@
+"""One running version of a function: index.py, started as the watchdog would start it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from faas_seal.project.child import POLL_SECONDS, Child
+from faas_seal.project.stackfile import SEALED_FILE
+from faas_seal.serving.connections import LOOPBACK, ConnectionPool
+from faas_seal.serving.console import Console
+from faas_seal.serving.deployment import Program
+from faas_seal.serving.refusals import CannotServe
+
+READY_PATH = "/.well-known/faas-seal/ready"
+READY_SECONDS = 60.0
+# What is under way may end in peace, but Ctrl-C should not feel broken.
+END_SECONDS = 3.0
+
+
+class Runtime:
+    """A process that serves one version of a function on a port of its own."""
+
+    def __init__(self, program: Program, python: Path, console: Console) -> None:
+        self.program = program
+        self.started = time.monotonic()
+        self._console = console
+        self._last_error = ""
+        self._lock = threading.Lock()
+        self._requests = 0
+        port = _free_port()
+        self.pool = ConnectionPool(port)
+        program.home.mkdir(parents=True, exist_ok=True)
+        # A copy, as an image holds one: when the file changes, the supervisor starts another
+        # runtime, with whatever else has changed, and this one shall not follow.
+        self._sealed_file = NamedTemporaryFile(  # noqa: SIM115 - as long as the runtime lives
+            dir=program.folder, suffix=f"-{SEALED_FILE}"
+        )
+        self._sealed_file.write(program.sealed_file.read_bytes())
+        self._sealed_file.flush()
+        self._child = Child(
+            [str(python), str(program.template.index)],
+            program.variables(python, port, self._sealed_file.name),
+            program.home,
+            self._on_line,
+        )
+
+    def status(self) -> int | None:
+        """Return how the process ended, as subprocess.Popen.returncode, or None if it runs."""
+        return self._child.status()
+
+    def wait_ready(self, stopping: threading.Event) -> None:
+        """Return when the function is ready; raise CannotServe, with why, if it will not be."""
+        latest = time.monotonic() + READY_SECONDS
+        while not stopping.wait(POLL_SECONDS):
+            status = self.status()
+            if status is not None:
+                self._child.kill()
+                why = self._last_error or f"the runtime ended with status {status}"
+                name = self.program.name
+                raise CannotServe(f"{name} did not start: {why}", hint=f"faas-seal doctor {name}")
+            if self._ready():
+                return
+            if time.monotonic() >= latest:
+                raise CannotServe(f"{self.program.name} was not ready in {READY_SECONDS:.0f} s")
+        raise CannotServe("the gateway is ending")
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request under way: while there is one, `drain` does not end the runtime."""
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
+
+    def drain(self, stopping: threading.Event) -> None:
+        """End once the requests under way have, or `exec_timeout` has passed."""
+        latest = time.monotonic() + self.program.exec_timeout
+        while self._requests and time.monotonic() < latest:
+            if stopping.wait(POLL_SECONDS):
+                break
+        self.end()
+
+    def tell_to_end(self) -> None:
+        """Let the runtime finish what it has and end: the end of its standard input says so."""
+        self.pool.close_idle()
+        self._child.close_input()
+
+    def end(self, seconds: float = END_SECONDS) -> None:
+        """End the runtime and all that it started, by force after so many seconds."""
+        self.tell_to_end()
+        self._child.wait(seconds)
+        self._child.kill()
+        self._sealed_file.close()
+        # Whoever waited for it learns that now, and passes the end of an answer on.
+        latest = time.monotonic() + END_SECONDS
+        while self._requests and time.monotonic() < latest:
+            time.sleep(POLL_SECONDS)
+
+    def _ready(self) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, self.pool.port, timeout=READY_SECONDS)
+        try:
+            connection.request("GET", READY_PATH)
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _on_line(self, line: bytes, error: bool) -> None:
+        # Nobody has ever heard of the copy.
+        line = line.replace(self._sealed_file.name.encode(), bytes(self.program.sealed_file))
+        if error and line.strip():
+            text = line.decode("utf-8", "replace").strip()
+            self._last_error = text.removeprefix("faas-seal: error: ")
+        self._console.log(self.program.name, line, error=error)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,294 @@
+"""The HTTP server: what the gateway, the provider and the watchdog do to a request.
+
+Python's own server, because it hands over request bodies as they come. waitress, which
+the runtime takes its parser from, would first write large ones to a temporary file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPResponse
+from http.server import BaseHTTPRequestHandler
+
+from faas_sealed.formats.errors import MalformedBody, MalformedRequest, RequestFailed
+
+from faas_seal.serving import headers
+from faas_seal.serving.connections import LOOPBACK
+from faas_seal.serving.console import Console
+from faas_seal.serving.deployment import NAMESPACE
+from faas_seal.serving.durations import parse_duration
+from faas_seal.serving.framing import request_body
+from faas_seal.serving.proxy import LINGER_SECONDS, Exchange, Request
+from faas_seal.serving.queue import BODY_BYTES, Answer, Background, Call
+from faas_seal.serving.refusals import (
+    ClientGone,
+    MethodNotAllowed,
+    RequestTooLarge,
+    UnknownPath,
+)
+from faas_seal.serving.routes import Route, route
+from faas_seal.serving.supervisor import Supervisor
+
+# Answers of these kinds are streams: the watchdog lets them take their time.
+_STREAMS = ("text/event-stream", "application/x-ndjson")
+_BODYLESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
+class Gateway(socketserver.ThreadingTCPServer):
+    """Serves functions by name on a port of the loopback interface; 0 takes a free one."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, functions: Mapping[str, Supervisor], console: Console) -> None:
+        self.functions = functions
+        self.console = console
+        self.background = Background(console)
+        self._thread: threading.Thread | None = None
+        super().__init__((LOOPBACK, port), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.server_address[1]}"
+
+    def start(self) -> None:
+        self.background.start()
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.1,), name="gateway", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Accept no more connections and begin no more calls. Those under way go on."""
+        self.background.stop()
+        if self._thread is not None:
+            self.shutdown()
+            self._thread.join()
+        self.server_close()
+
+    def function(self, name: str) -> Supervisor:
+        """Return a function, which the caller may name with its namespace; or raise UnknownPath."""
+        found = self.functions.get(name.removesuffix(f".{NAMESPACE}"))
+        if found is None:
+            raise UnknownPath(f"there is no function {name} here")
+        return found
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Be silent about clients that hang up; let anything else be seen."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One client's connection."""
+
+    server: Gateway
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def serve(self) -> None:
+        self._begun = False
+        self._body: Iterator[bytes] | None = None
+        try:
+            headers.check(self.headers)
+            self._body = request_body(self.headers, self.rfile)
+            where = route(self.path)
+            if where.redirect:
+                self._answer(HTTPStatus.MOVED_PERMANENTLY, b"", [("Location", where.redirect)])
+            elif where.system:
+                self._serve_system(where.system)
+            elif where.background:
+                self._accept(where)
+            else:
+                self._invoke(where)
+        except RequestFailed as error:
+            if isinstance(error, MalformedRequest) or self._body is not None:
+                # Where the next request would begin is not known, or too far away.
+                self.close_connection = True
+            self._refuse(error)
+        if self._body is not None:
+            self._drop_body(self._body)
+
+    # The methods that a provider takes; http.server looks for these names.
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
+
+    # Calls.
+
+    def _invoke(self, where: Route) -> None:
+        function = self.server.function(where.name)
+        call = headers.forward(self.headers, self.client_address)
+        request = Request(self.command, where.target, call.to_function, self._body)
+        begun = time.monotonic()
+        with function.request() as runtime:
+            timeout = _timeout(call.to_function, runtime.program.exec_timeout)
+            exchange = Exchange(runtime.pool, request, timeout=timeout, client=self.connection)
+            with exchange:
+                status = self._relay(exchange, call.to_client, begun)
+            if exchange.body_read:
+                self._body = None
+        self.server.console.about(
+            function.name,
+            f"{self.command} {where.target.partition('?')[0]} {status} "
+            f"({(time.monotonic() - begun) * 1000:.0f} ms) {call.call_id}",
+        )
+
+    def _relay(self, exchange: Exchange, added: headers.Headers, begun: float) -> str:
+        """Answer with the function's response; return its status, for the log."""
+        try:
+            response = exchange.response()
+            added = [*added, _duration(begun)]
+            self._send_response(response, added, exchange.pieces(response))
+        except ClientGone:
+            self.close_connection = True
+            return "- client gone"
+        except RequestFailed as error:
+            if self._begun:
+                # Only a broken connection tells the client that this is not all.
+                self.close_connection = True
+                return f"- {error}"
+            self._refuse(error, [*added, _duration(begun)])
+            return f"{error.status} {error}"
+        return str(response.status)
+
+    def _accept(self, where: Route) -> None:
+        if self.command != "POST":
+            raise MethodNotAllowed("asynchronous calls are made with POST")
+        function = self.server.function(where.name)
+        call = headers.forward(self.headers, self.client_address)
+        callback = headers.get(call.to_function, "X-Callback-Url")
+        if callback and not re.match("https?://[^/]", callback):
+            raise MalformedRequest("X-Callback-Url is not a URL that begins with http")
+        body = self._read_small()
+
+        def invoke() -> Answer:
+            once = iter([body]) if body else None
+            request = Request("POST", where.target, call.to_function, once)
+            with function.request() as runtime:
+                timeout = _timeout(call.to_function, runtime.program.exec_timeout)
+                with Exchange(runtime.pool, request, timeout=timeout) as exchange:
+                    response = exchange.response()
+                    whole = b"".join(exchange.pieces(response))
+                    return Answer(response.status, headers.end_to_end(response.headers), whole)
+
+        self.server.background.put(Call(function.name, call.call_id, callback, invoke))
+        self._answer(HTTPStatus.ACCEPTED, b"", call.to_client)
+
+    def _read_small(self) -> bytes:
+        """Return the body of an asynchronous call, or raise RequestTooLarge."""
+        read = bytearray()
+        for piece in self._body or ():
+            read += piece
+            if len(read) > BODY_BYTES:
+                raise RequestTooLarge(
+                    f"Error queuing request: request body too large, maximum: {BODY_BYTES} bytes"
+                )
+        self._body = None
+        return bytes(read)
+
+    # The gateway's own paths.
+
+    def _serve_system(self, path: str) -> None:
+        if path not in ("/healthz", "/system/functions"):
+            raise UnknownPath(
+                "there are /function/NAME, /async-function/NAME and /system/functions"
+            )
+        if self.command not in ("GET", "HEAD"):
+            raise MethodNotAllowed("this path is only read; functions come from the stack file")
+        if path == "/healthz":
+            self._answer(HTTPStatus.OK, b"OK", [("Content-Type", "text/plain")])
+            return
+        listed = [function.description() for function in self.server.functions.values()]
+        self._answer(
+            HTTPStatus.OK, json.dumps(listed).encode(), [("Content-Type", "application/json")]
+        )
+
+    # Answers.
+
+    def _refuse(self, error: RequestFailed, added: headers.Headers | None = None) -> None:
+        text = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        self._answer(error.status, f"{error}\n".encode(), [*(added or []), *error.headers, *text])
+
+    def _answer(self, status: int, body: bytes, fields: headers.Headers) -> None:
+        """Answer in the gateway's own name."""
+        self._send_head(status, HTTPStatus(status).phrase, fields, str(len(body)))
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_response(
+        self, response: HTTPResponse, added: headers.Headers, pieces: Iterator[bytes]
+    ) -> None:
+        own = headers.end_to_end(response.headers)
+        names = {name.lower() for name, _ in own}
+        fields = [(name, value) for name, value in added if name.lower() not in names] + own
+        length = response.headers.get("Content-Length")
+        bodyless = self.command == "HEAD" or response.status in _BODYLESS
+        chunked = length is None and not bodyless and self.request_version == "HTTP/1.1"
+        if length is None and not bodyless and not chunked:
+            self.close_connection = True
+        self._send_head(response.status, response.reason, fields, length, chunked=chunked)
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _send_head(
+        self,
+        status: int,
+        reason: str,
+        fields: headers.Headers,
+        length: str | None,
+        *,
+        chunked: bool = False,
+    ) -> None:
+        self._begun = True
+        self.send_response_only(status, reason)
+        for name, value in fields:
+            self.send_header(name, value)
+        if not headers.get(fields, "Date"):
+            self.send_header("Date", self.date_time_string())
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif length is not None and status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", length)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _drop_body(self, body: Iterator[bytes]) -> None:
+        """Let a client that still sends finish for a moment, or it would miss its answer."""
+        self.close_connection = True
+        latest = time.monotonic() + LINGER_SECONDS
+        with suppress(OSError, MalformedBody):
+            self.connection.settimeout(LINGER_SECONDS)
+            for _piece in body:
+                if time.monotonic() >= latest:
+                    break
+
+    def log_message(self, *_arguments: object) -> None:
+        """Print nothing: calls are logged with what the gateway knows of them."""
+
+
+def _timeout(forwarded: headers.Headers, exec_timeout: float) -> float | None:
+    """Return the seconds that a call may take, None for a stream, as the watchdog decides."""
+    accept = headers.get(forwarded, "Accept").lower()
+    if any(kind in accept for kind in _STREAMS):
+        return None
+    with suppress(ValueError):
+        return min(exec_timeout, parse_duration(headers.get(forwarded, "X-Timeout")))
+    return exec_timeout
+
+
+def _duration(begun: float) -> tuple[str, str]:
+    return "X-Duration-Seconds", f"{time.monotonic() - begun:f}"

@@ -1,0 +1,1 @@
+"""A function's tests, run on what would be sealed of it."""
