@@ -14,7 +14,7 @@ help:
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
 	@echo "make fuzz            a million damaged keys, files, traces and bodies for the parsers: ten minutes"
 	@echo "make bench           throughput, latency, start, memory and image, side by side: ten minutes"
-	@echo "make docs            docs/cli.md, out of the command's help"
+	@echo "make docs            docs/cli.md and docs/settings.md, out of the code"
 	@echo "make parity          record anew what the official template answers (tests/parity)"
 	@echo "make lint            ruff, mypy, import-linter"
 	@echo "make format          let ruff format and mend what it can"
@@ -37,7 +37,7 @@ bench: venv
 	$(BIN)/python -m benchmarks
 
 docs: venv
-	$(BIN)/python -m faas_seal.cli.page > docs/cli.md
+	$(BIN)/python -m faas_seal.cli.pages docs
 
 parity: venv
 	$(BIN)/python -m tests.parity.record

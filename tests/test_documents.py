@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from faas_seal.cli.page import page
+from faas_seal.cli.pages import PAGES
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES
 from faas_sealed.formats.errors import SealError
@@ -95,9 +95,10 @@ def test_a_limit_is_what_the_protocol_says(sentence: str) -> None:
     assert sentence in re.sub(r"\s+", " ", PROTOCOL)
 
 
-def test_the_page_on_the_command_line_is_its_help() -> None:
-    written = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    assert written == page(), "the help has changed: make docs"
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_is_made_from_the_code_is_up_to_date(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text("utf-8")
+    assert written == PAGES[name](), "the code has changed: make docs"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

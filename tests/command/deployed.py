@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faas_seal.calling.discovery import PATH
-from faas_seal.calling.problems import CONTENT_TYPE
-from faas_seal.calling.tokens import HEADER
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import SealError
@@ -16,6 +13,7 @@ from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, IDENTITY_SEED, author_public
 from faas_sealed.formats.primitives import context
 from faas_sealed.formats.token import KeyToken, open_token
+from faas_sealed.formats.wire import DISCOVERY_PATH, KEY_HEADER, PROBLEM_TYPE
 
 from tests.command.servers import Answer, Request
 from tests.support import Function, wait_until
@@ -53,7 +51,7 @@ def sealed(
 
 def token_in(request: Request, function: str = "tested") -> KeyToken:
     """Return the key token that a server was sent, sealed to the transport key ONE."""
-    return open_header(request.headers[HEADER.lower()], function)
+    return open_header(request.headers[KEY_HEADER.lower()], function)
 
 
 def open_header(text: str, function: str = "tested") -> KeyToken:
@@ -65,12 +63,13 @@ def push(function: Function, file: SealedFile) -> None:
     """Have the function serve another file, and wait until it does."""
     (function.folder / "function.sealed").write_bytes(file.serialise())
     wait_until(
-        lambda: function.request(PATH, key=None).body == file.lines, "the new file is served"
+        lambda: function.request(DISCOVERY_PATH, key=None).body == file.lines,
+        "the new file is served",
     )
 
 
 def problem(error: type[SealError]) -> Answer:
-    return Answer(error.status, {"Content-Type": CONTENT_TYPE}, errors.problem(error, "call"))
+    return Answer(error.status, {"Content-Type": PROBLEM_TYPE}, errors.problem(error, "call"))
 
 
 def write_identity(path: Path) -> Path:

@@ -1,4 +1,8 @@
-"""Settings, read once from the environment. Names are lower case, as OpenFaaS has them."""
+"""The settings of a function: one table of names, defaults, forms and meanings.
+
+The runtime reads them once, at the start. `faas-seal seal` checks them by the same table, and
+docs/settings.md is made from it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from faas_sealed.formats.errors import SealError
@@ -18,7 +22,7 @@ KEY_FORMS = ("raw", "sealed")
 # Where OpenFaaS mounts secrets.
 SECRETS = Path("/var/openfaas/secrets")
 
-# What poll(2) can wait, in milliseconds, is a little more.
+# poll(2) can wait a little longer than this, in milliseconds.
 LONGEST_SECONDS = 500 * 3600.0
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -26,75 +30,28 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+?", re.AS
 _SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)?", re.ASCII)
 
-_T = TypeVar("_T")
 
+def duration(text: str) -> float:
+    """Return the seconds in a Go duration such as `1m30s`, or in a whole number of seconds.
 
-@dataclass(frozen=True)
-class Settings:
-    """How this function runs. Durations are in seconds, sizes in bytes.
-
-    `docs/settings.md` lists every member with its meaning and default.
+    Raises ValueError for another text, for zero, and for more than 500 hours.
     """
-
-    author: bytes
-    file: Path
-    pushed_file: Path | None
-    transport: Path | None
-    denied: Path | None
-    accept: frozenset[str]
-    discovery: bool
-    audit: bool
-    host: str
-    port: int
-    isolation: str
-    workers: int
-    waiting: int
-    readers: int
-    burst_requests: int
-    linger: float
-    warm_ttl: float
-    max_body: int
-    stream_timeout: float
-    exec_timeout: float
-    read_timeout: float
-    log: str
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str], default_file: Path) -> Settings:
-        """Read the settings, or raise SealError with one line that names the bad one."""
-
-        def read(name: str, default: str, parse: Callable[[str], _T]) -> _T:
-            text = environ.get(name) or default
-            try:
-                return parse(text)
-            except ValueError as error:
-                raise SealError(f"{name} is {text!r}: {error}") from None
-
-        host, port = read("upstream_url", "http://127.0.0.1:5000", _address)
-        return cls(
-            author=_author(environ.get("seal_author")),
-            file=default_file,
-            pushed_file=_secret(environ, "seal_file"),
-            transport=_secret(environ, "seal_transport"),
-            denied=_secret(environ, "seal_denied"),
-            accept=read("seal_accept", "raw,sealed", _key_forms),
-            discovery=read("seal_discovery", "on", _choice("on", "off")) == "on",
-            audit=read("seal_audit", "off", _choice("on", "off")) == "on",
-            host=host,
-            port=port,
-            isolation=read("seal_isolation", "burst", _choice(*ISOLATIONS)),
-            workers=read("seal_workers", str(default_workers()), _count),
-            waiting=read("seal_waiting", "256", _count),
-            readers=read("seal_readers", "64", _count),
-            burst_requests=read("seal_burst_requests", "1000", _count),
-            linger=read("seal_linger", "20ms", duration),
-            warm_ttl=read("seal_warm_ttl", "60s", duration),
-            max_body=read("seal_max_body", "32MiB", _size),
-            stream_timeout=read("seal_stream_timeout", "10m", duration),
-            exec_timeout=read("exec_timeout", "30s", _timeout),
-            read_timeout=read("read_timeout", "30s", _timeout),
-            log=read("seal_log", "text", _choice("text", "json")),
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    elif _DURATION.fullmatch(text):
+        seconds = sum(
+            float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([a-zµ]+)", text)
         )
+    else:
+        raise ValueError("expected a duration such as 20ms, 30s or 1m30s")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ValueError("expected a duration of more than zero and at most 500h")
+    return seconds
+
+
+def timeout(text: str) -> float:
+    """Return the seconds in one of the watchdog's settings, where zero means no limit."""
+    return LONGEST_SECONDS if text in ("0", "0s") else duration(text)
 
 
 def default_workers() -> int:
@@ -127,27 +84,7 @@ def _cgroup1(path: Path) -> float:
     return quota / float(path.with_name("cpu.cfs_period_us").read_text())
 
 
-def duration(text: str) -> float:
-    """Parse a Go duration such as `1m30s`, or a whole number of seconds; more than zero."""
-    if text.isascii() and text.isdigit():
-        seconds = float(text)
-    elif _DURATION.fullmatch(text):
-        seconds = sum(
-            float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([a-zµ]+)", text)
-        )
-    else:
-        raise ValueError("expected a duration such as 20ms, 30s or 1m30s")
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise ValueError("expected a duration of more than zero and at most 500h")
-    return seconds
-
-
-def _timeout(text: str) -> float:
-    # The watchdog, whose settings these are, knows 0 as well: no limit.
-    return LONGEST_SECONDS if text in ("0", "0s") else duration(text)
-
-
-def _author(text: str | None) -> bytes:
+def _author(text: str) -> bytes:
     if not text:
         raise SealError("seal_author is not set: `faas-seal seal` writes it to the stack file")
     try:
@@ -156,12 +93,14 @@ def _author(text: str | None) -> bytes:
         raise SealError(f"seal_author: {error}") from None
 
 
-def _secret(environ: Mapping[str, str], name: str) -> Path | None:
-    """Return where a secret lies that is given by its name; a path stays what it is."""
-    text = environ.get(name)
-    if text and text.startswith(TRANSPORT_SEED.prefix):  # a message must not repeat it
-        raise SealError(f"{name} is a {TRANSPORT_SEED.noun}, expected the name of the secret")
-    return SECRETS / text if text else None
+def _secret(setting: str) -> Callable[[str], Path | None]:
+    def parse(text: str) -> Path | None:
+        """Return where the secret of this name lies; a path stays what it is."""
+        if text.startswith(TRANSPORT_SEED.prefix):
+            raise SealError(f"{setting} is a {TRANSPORT_SEED.noun}, expected the name of a secret")
+        return SECRETS / text if text else None
+
+    return parse
 
 
 def _key_forms(text: str) -> frozenset[str]:
@@ -193,8 +132,234 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _on(text: str) -> bool:
+    return _choice("on", "off")(text) == "on"
+
+
 def _address(text: str) -> tuple[str, int]:
     parts = urlsplit(text)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError("expected a URL such as http://127.0.0.1:5000")
     return parts.hostname, parts.port or 80
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the table: a variable of the environment, and the member of Settings that it gives.
+
+    `parse` returns the member's value. It raises ValueError, whose message the text may be
+    added to, or SealError where the text may be a secret. `meaning` is for docs/settings.md;
+    `default_in_words` is, too, where no fixed text is the default.
+    """
+
+    name: str
+    member: str
+    default: str | Callable[[], str]
+    parse: Callable[[str], Any]
+    meaning: str
+    default_in_words: str = ""
+
+    def value(self, text: str) -> Any:
+        """Return the value of a text, the default's if it is empty; raise SealError with a line."""
+        if not text:
+            text = self.default if isinstance(self.default, str) else self.default()
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise SealError(f"{self.name} is {text!r}: {error}") from None
+
+
+SETTINGS = (
+    Setting(
+        "seal_author",
+        "author",
+        "",
+        _author,
+        "public key (`fsap1_…`) of the one author whose sealed file is run. "
+        "`faas-seal seal` writes it to the stack file",
+        "none; required",
+    ),
+    Setting(
+        "seal_file",
+        "pushed_file",
+        "",
+        _secret("seal_file"),
+        "a sealed file beside the one in the image; the newer one is run, so that "
+        "`faas-seal push` can change a function's code",
+    ),
+    Setting(
+        "seal_transport",
+        "transport",
+        "",
+        _secret("seal_transport"),
+        "the function's transport secret: one or two lines `fst1_…`, one of which belongs to the "
+        "sealed file. Key tokens may be sealed to either. `faas-seal seal` writes it to the "
+        "stack file",
+    ),
+    Setting(
+        "seal_accept",
+        "accept",
+        "raw,sealed",
+        _key_forms,
+        "which forms of the key header are taken: `raw`, `sealed` or both. A key in another form "
+        "is answered 403 `raw-key-refused`, or 400 `malformed-key`",
+    ),
+    Setting(
+        "seal_denied",
+        "denied",
+        "",
+        _secret("seal_denied"),
+        "ids of function keys that open nothing here any more, one a line",
+    ),
+    Setting(
+        "seal_discovery",
+        "discovery",
+        "on",
+        _on,
+        "`off`: `/.well-known/faas-seal` does not answer with the lines of the sealed file",
+    ),
+    Setting(
+        "seal_audit",
+        "audit",
+        "off",
+        _on,
+        "`on` writes one line of JSON about each request to the log",
+    ),
+    Setting(
+        "seal_isolation",
+        "isolation",
+        "burst",
+        _choice(*ISOLATIONS),
+        "how long a process lives: `request`, one request; `burst`, until nothing arrives for "
+        "`seal_linger`; `warm`, until `seal_warm_ttl` after the last request with a valid key. "
+        "Only `warm` keeps plaintext and keys in memory between requests, and with them the "
+        "handler's modules",
+    ),
+    Setting(
+        "seal_workers",
+        "workers",
+        lambda: str(default_workers()),
+        _count,
+        "handlers at once; further requests wait",
+        "4 for each CPU of the container, at least 4",
+    ),
+    Setting(
+        "seal_waiting",
+        "waiting",
+        "256",
+        _count,
+        "requests that wait; a further one is answered 503 `busy`, with `Retry-After: 1`",
+    ),
+    Setting(
+        "seal_readers",
+        "readers",
+        "64",
+        _count,
+        "slow requests that are read beside the handlers; a further one is answered 503 `busy`",
+    ),
+    Setting(
+        "seal_burst_requests",
+        "burst_requests",
+        "1000",
+        _count,
+        "requests after which a process is replaced, in a burst without end",
+    ),
+    Setting("seal_linger", "linger", "20ms", duration, "see `seal_isolation`"),
+    Setting("seal_warm_ttl", "warm_ttl", "60s", duration, "see `seal_isolation`"),
+    Setting(
+        "seal_max_body",
+        "max_body",
+        "32MiB",
+        _size,
+        "largest body of a request; a larger one is answered 413 `body-too-large`. In bytes, "
+        "`KiB`, `MiB` or `GiB`",
+    ),
+    Setting(
+        "seal_stream_timeout",
+        "stream_timeout",
+        "10m",
+        duration,
+        "how long an answer that is produced piece by piece may take",
+    ),
+    Setting(
+        "seal_log",
+        "log",
+        "text",
+        _choice("text", "json"),
+        "`json` adds time, level and call id to each line",
+    ),
+    Setting(
+        "exec_timeout",
+        "exec_timeout",
+        "30s",
+        timeout,
+        "the watchdog's: a call that takes longer is ended, with all that it started, and "
+        "answered 504 `deadline`. The time that a request waits counts. Also how long the end "
+        "takes at most, after the end of standard input or SIGTERM",
+    ),
+    Setting(
+        "read_timeout",
+        "read_timeout",
+        "30s",
+        timeout,
+        "the watchdog's: a request that is not whole by then is answered 408 `slow-request`; one "
+        "that has found no free worker by then, 503 `busy`",
+    ),
+    Setting(
+        "upstream_url",
+        "address",
+        "http://127.0.0.1:5000",
+        _address,
+        "the watchdog's: where it expects the function, and so where this listens",
+    ),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this function runs. Durations are in seconds, sizes in bytes.
+
+    The members are those of the table, where their meaning stands, and `file`: the path of the
+    sealed file in the image.
+    """
+
+    file: Path
+    author: bytes
+    pushed_file: Path | None
+    transport: Path | None
+    denied: Path | None
+    accept: frozenset[str]
+    discovery: bool
+    audit: bool
+    isolation: str
+    workers: int
+    waiting: int
+    readers: int
+    burst_requests: int
+    linger: float
+    warm_ttl: float
+    max_body: int
+    stream_timeout: float
+    log: str
+    exec_timeout: float
+    read_timeout: float
+    address: tuple[str, int]
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], default_file: Path) -> Settings:
+        """Read the settings, or raise SealError with one line that names the bad one."""
+        values = {
+            setting.member: setting.value(environ.get(setting.name, "")) for setting in SETTINGS
+        }
+        return cls(file=default_file, **values)
+
+    @property
+    def host(self) -> str:
+        """The host that the function listens on."""
+        return self.address[0]
+
+    @property
+    def port(self) -> int:
+        """The TCP port that the function listens on."""
+        return self.address[1]

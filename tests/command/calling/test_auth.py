@@ -7,8 +7,8 @@ import pytest
 import requests
 from faas_seal import FunctionKey, KeyInClear
 from faas_seal.calling.addresses import in_clear
-from faas_seal.calling.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak
+from faas_sealed.formats.wire import KEY_HEADER
 
 from tests.command.servers import Answer, Request, Server, server
 
@@ -27,11 +27,11 @@ def other() -> Iterator[Server]:
 
 def test_sends_the_key_with_a_request(key: FunctionKey, other: Server) -> None:
     assert requests.post(other.url, data=b"x", auth=key, timeout=10).text == "other"
-    assert other.last.headers[HEADER.lower()] == key.text
+    assert other.last.headers[KEY_HEADER.lower()] == key.text
     with requests.Session() as session:
         session.auth = key
         session.get(other.url, timeout=10)
-    assert other.last.headers[HEADER.lower()] == key.text
+    assert other.last.headers[KEY_HEADER.lower()] == key.text
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -40,9 +40,9 @@ def test_a_redirect_to_another_origin_does_not_take_the_key(
 ) -> None:
     with server(lambda _: Answer(status, {"Location": f"{other.url}/x"})) as first:
         requests.post(first.url, data=b"x", auth=key, timeout=10)
-    assert first.last.headers[HEADER.lower()] == key.text
+    assert first.last.headers[KEY_HEADER.lower()] == key.text
     assert other.last.path == "/x"
-    assert HEADER.lower() not in other.last.headers
+    assert KEY_HEADER.lower() not in other.last.headers
     assert key.text not in str(other.requests)
 
 
@@ -54,8 +54,8 @@ def test_a_redirect_by_way_of_the_same_origin_does_not_take_it_either(
 
     with server(answer) as first:
         requests.get(f"{first.url}/a", auth=key, timeout=10)
-    assert [HEADER.lower() in request.headers for request in first.requests] == [True, True]
-    assert HEADER.lower() not in other.last.headers
+    assert [KEY_HEADER.lower() in request.headers for request in first.requests] == [True, True]
+    assert KEY_HEADER.lower() not in other.last.headers
 
 
 def test_a_redirect_to_the_queue_does_not_take_the_key(key: FunctionKey) -> None:
@@ -67,7 +67,7 @@ def test_a_redirect_to_the_queue_does_not_take_the_key(key: FunctionKey) -> None
     with server(answer) as running:
         requests.post(f"{running.url}/function/x", auth=key, timeout=10)
     assert running.last.path == "/async-function/x"
-    assert HEADER.lower() not in running.last.headers
+    assert KEY_HEADER.lower() not in running.last.headers
 
 
 def test_an_asynchronous_call_is_refused(key: FunctionKey, other: Server) -> None:
@@ -96,5 +96,5 @@ def test_knows_what_crosses_a_network_in_clear(key: FunctionKey, url: str, expec
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         prepared = requests.Request("POST", url, auth=key).prepare()
-    assert prepared.headers[HEADER] == key.text
+    assert prepared.headers[KEY_HEADER] == key.text
     assert [warning.category for warning in caught] == ([KeyInClear] if expected else [])

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import requests
 from faas_seal import FunctionKey
-from faas_seal.calling.discovery import PATH
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_sealed.formats.errors import (
     FileRefused,
@@ -23,6 +22,7 @@ from faas_sealed.formats.errors import (
     WrongSignature,
 )
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
+from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from tests.command.deployed import (
     AUTHOR,
@@ -102,7 +102,7 @@ def test_the_address_names_the_function_and_is_asked_without_a_key() -> None:
             )
             assert found.function is not None
             name = ".dev" if "dev" in address else ""
-            assert gateway.last.path == f"/function/greet{name}{PATH}"
+            assert gateway.last.path == f"/function/greet{name}{DISCOVERY_PATH}"
             assert "x-function-key" not in gateway.last.headers
         with pytest.raises(UsageError, match="does not name a function"):
             FunctionKey.discover(gateway.url, author=AUTHOR, key=key(own))
@@ -215,7 +215,7 @@ def test_tokens_are_taken_up_where_they_are_wanted_now() -> None:
 
     def answer(asked: Request) -> Answer:
         nonlocal lines
-        if asked.path == PATH:
+        if asked.path == DISCOVERY_PATH:
             return Answer(body=lines)
         if asked.headers["x-function-key"].startswith("fsx1_"):
             return Answer(body=asked.body)
@@ -231,7 +231,9 @@ def test_the_raw_key_never_takes_a_tokens_place() -> None:
     own = os.urandom(32)
     lines = sealed(own).lines
     refusal = problem(MalformedKey)
-    with server(lambda asked: Answer(body=lines) if asked.path == PATH else refusal) as running:
+    with server(
+        lambda asked: Answer(body=lines) if asked.path == DISCOVERY_PATH else refusal
+    ) as running:
         found = discover(running.url, own)
         lines = sealed(own, created=6, transport=None).lines
         with pytest.raises(KeyWouldLeak, match="no longer has a transport key"):
@@ -241,12 +243,14 @@ def test_the_raw_key_never_takes_a_tokens_place() -> None:
 
 def test_a_refusal_that_nothing_new_explains_is_not_repeated() -> None:
     def count(server: Server) -> int:
-        return len([asked for asked in server.requests if asked.path != PATH])
+        return len([asked for asked in server.requests if asked.path != DISCOVERY_PATH])
 
     own = os.urandom(32)
     refusal = problem(UnknownKey)
     lines = sealed(own).lines
-    with server(lambda asked: Answer(body=lines) if asked.path == PATH else refusal) as running:
+    with server(
+        lambda asked: Answer(body=lines) if asked.path == DISCOVERY_PATH else refusal
+    ) as running:
         found = discover(running.url, own)
         assert requests.get(running.url, auth=found, timeout=10).status_code == 403
         assert count(running) == 1

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from faas_seal import FunctionKey, KeyInClear
-from faas_seal.calling.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UsageError
 from faas_sealed.formats.errors import FileRefused, FunctionExpired, WrongSignature
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 from faas_sealed.formats.token import request_binding
+from faas_sealed.formats.wire import KEY_HEADER
 
 from tests.command.conftest import Run
 from tests.command.deployed import ONE, sealed, token_in
@@ -80,7 +80,7 @@ def test_a_request_opens_the_function_with_its_token_alone(
     assert answer.status_code == 200, answer.text
     seen_method, seen_path, _, headers = answer.json()
     assert (seen_method, seen_path) == (method.upper(), path)
-    assert HEADER not in headers
+    assert KEY_HEADER not in headers
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_function_without_a_transport_key_takes_the_raw_key(gateway: Server) -
     header = sealed(plain.secret, function="greet", transport=None).header
     key = FunctionKey(plain.text, function=header)
     requests.get(f"{gateway.url}/function/greet", auth=key, timeout=10)
-    assert gateway.last.headers[HEADER.lower()] == plain.text
+    assert gateway.last.headers[KEY_HEADER.lower()] == plain.text
     with pytest.raises(KeyWouldLeak):
         requests.post(f"{gateway.url}/async-function/greet", auth=key, timeout=10)
     with pytest.raises(UsageError, match="transport key, and none is known"):

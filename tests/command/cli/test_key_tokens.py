@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from faas_seal.calling.tokens import HEADER
 from faas_seal.project.keystore import Keystore
 from faas_sealed.formats.errors import UnknownKey
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
 from faas_sealed.formats.stream import CONTENT_TYPE, Head, request_key, response_key, seal_pieces
 from faas_sealed.formats.token import KeyToken, request_binding
+from faas_sealed.formats.wire import KEY_HEADER
 
 from tests.command.conftest import Run
 from tests.command.deployed import (
@@ -144,7 +144,7 @@ def test_a_transport_key_in_the_sealed_file_makes_it_a_token(run: Run, gateway: 
 @pytest.mark.usefixtures("project")
 def test_the_raw_key_is_sent_on_purpose_only(run: Run, gateway: Server) -> None:
     run("invoke", "tested", "-d", "", "--raw")
-    assert gateway.last.headers[HEADER.lower()] == FUNCTION_KEY.encode(KEY)
+    assert gateway.last.headers[KEY_HEADER.lower()] == FUNCTION_KEY.encode(KEY)
     assert "queue" in run("invoke", "tested", "-d", "", "--raw", "--async", status=3).stderr
     assert len(gateway.requests) == 1
 
@@ -161,7 +161,7 @@ def test_a_key_that_the_projects_file_does_not_know_is_of_another_function(
     other = FUNCTION_KEY.encode(OWN)
     monkeypatch.setenv("KEY", other)
     run("invoke", f"{gateway.url}/function/tested", "-d", "", "--key-env", "KEY")
-    assert gateway.last.headers[HEADER.lower()] == other
+    assert gateway.last.headers[KEY_HEADER.lower()] == other
     write_sealed(project, sealed(KEY, OWN))
     run("invoke", f"{gateway.url}/function/tested", "-d", "", "--key-env", "KEY")
     assert token_in(gateway.last).key == OWN
@@ -379,7 +379,7 @@ def test_a_body_of_any_size_each_way_takes_constant_memory(
 
 def printed(run: Run, *arguments: str) -> KeyToken:
     output = run("header", *arguments).stdout
-    assert output.startswith(f"{HEADER}: fsx1_")
+    assert output.startswith(f"{KEY_HEADER}: fsx1_")
     return open_header(output.split()[1])
 
 
@@ -418,7 +418,7 @@ def test_a_header_may_be_for_any_request_and_live_longer(run: Run) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_header_holds_the_raw_key_on_purpose(run: Run) -> None:
-    assert run("header", "tested", "--raw").stdout == f"{HEADER}: {FUNCTION_KEY.encode(KEY)}\n"
+    assert run("header", "tested", "--raw").stdout == f"{KEY_HEADER}: {FUNCTION_KEY.encode(KEY)}\n"
 
 
 def test_a_header_opens_a_function_for_another_client(direct: list[str], run: Run) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faas_seal.calling.discovery import PATH
 from faas_seal.project import keystore
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.secrets import SecretFiles
@@ -21,6 +20,7 @@ from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import MalformedKey, NotReady
 from faas_sealed.formats.file import Recipient, claimed_author, seal, verify
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
+from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from tests.command.conftest import STACK, Run
 from tests.command.deployed import AUTHOR, problem, sealed
@@ -387,7 +387,7 @@ def test_what_is_sealed_and_not_deployed_is_found(project: Path, run: Run) -> No
     deployed = Answer(body=lines_of(project))
 
     def answer(request: Request) -> Answer:
-        return deployed if request.path.endswith(PATH) else problem(MalformedKey)
+        return deployed if request.path.endswith(DISCOVERY_PATH) else problem(MalformedKey)
 
     with server(answer) as gateway:
         assert "greet: deployed is what is sealed" in findings(run, True, 0, gateway.url)
@@ -422,7 +422,7 @@ def test_what_else_may_be_deployed(
     run("seal")
 
     def answer(request: Request) -> Answer:
-        return deployed if request.path.endswith(PATH) else problem(MalformedKey)
+        return deployed if request.path.endswith(DISCOVERY_PATH) else problem(MalformedKey)
 
     with server(answer) as gateway:
         assert finding in findings(run, passed, int(passed is False), gateway.url)
@@ -440,7 +440,9 @@ def test_another_function_of_the_author_is_not_what_is_sealed(run: Run) -> None:
     )
 
     def answer(request: Request) -> Answer:
-        return Answer(body=file.lines) if request.path.endswith(PATH) else problem(NotReady)
+        return (
+            Answer(body=file.lines) if request.path.endswith(DISCOVERY_PATH) else problem(NotReady)
+        )
 
     with server(answer) as gateway:
         assert "is the function other, expected greet -> " in findings(run, False, 1, gateway.url)

@@ -15,6 +15,7 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, IDENTITY_SEED, key_id
 from faas_sealed.formats.primitives import KEY_BYTES
+from faas_sealed.formats.wire import KEY_HEADER
 from requests.auth import AuthBase
 
 from faas_seal.calling.addresses import host, in_clear, is_queue, origin
@@ -22,7 +23,6 @@ from faas_seal.calling.discovery import Discovery, Seen, check_key, key_for
 from faas_seal.calling.duplex import Duplex
 from faas_seal.calling.sessions import session_to
 from faas_seal.calling.token_call import TokenCall
-from faas_seal.calling.tokens import HEADER
 from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
 from faas_seal.project.keystore import read_key_file
 from faas_seal.project.sealed import project_key, sealed_header
@@ -214,7 +214,7 @@ class FunctionKey(AuthBase):
             )
         if in_clear(url):
             warnings.warn(f"the key travels unencrypted to {host(url)}", KeyInClear, stacklevel=3)
-        request.headers[HEADER] = self.text
+        request.headers[KEY_HEADER] = self.text
 
     def look_again(self) -> Header | None:
         """Return what the function says of itself now, or None if that is nothing new.
@@ -282,4 +282,4 @@ def _stay(response: requests.Response, **_: Any) -> None:
     if response.is_redirect:
         target = urljoin(response.url, response.headers["Location"])
         if origin(target) != origin(response.url) or is_queue(target):
-            response.request.headers.pop(HEADER, None)
+            response.request.headers.pop(KEY_HEADER, None)

@@ -21,18 +21,18 @@ from faas_sealed.formats.stream import (
     response_key,
     seal_pieces,
 )
+from faas_sealed.formats.wire import KEY_HEADER
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ProtocolError
 
 from faas_seal.calling.problems import Problem, problem_in
-from faas_seal.calling.tokens import HEADER
 from faas_seal.errors import UnexpectedAnswer, UsageError
 
 # Of the connection, or for gateway and watchdog, which never see what is inside.
 _OUTSIDE = frozenset(
     name.lower()
-    for name in (HEADER, "Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding")
+    for name in (KEY_HEADER, "Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding")
 )
 _BOTH = frozenset({"accept", "x-call-id", "x-callback-url", "x-timeout"})
 

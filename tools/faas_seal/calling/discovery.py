@@ -14,6 +14,7 @@ from faas_sealed.formats.grant import open_grant
 from faas_sealed.formats.header import Header, Slot
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, identity_id, key_id
+from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from faas_seal.calling.addresses import base_address, check_address, function_in
 from faas_seal.calling.sessions import session_to
@@ -22,7 +23,6 @@ from faas_seal.project.files import Replacement, replace_together
 from faas_seal.project.keystore import private_folder
 from faas_seal.project.signatures import signed_by
 
-PATH = "/.well-known/faas-seal"
 TIMEOUT_SECONDS = 10
 
 # Magic and signature are beside the header.
@@ -145,7 +145,7 @@ class Discovery:
         session = self.session or session_to(self.address)
         try:
             with session.get(
-                self.address + PATH,
+                self.address + DISCOVERY_PATH,
                 auth=_without_key,
                 allow_redirects=False,
                 stream=True,

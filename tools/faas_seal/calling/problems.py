@@ -9,10 +9,8 @@ from typing import Any
 
 import requests
 from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.wire import ERROR_TYPE, PROBLEM_TYPE
 
-CONTENT_TYPE = "application/problem+json"
-
-_ERROR_TYPE = "urn:faas-seal:error:"
 _REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
@@ -27,11 +25,11 @@ class Problem:
 
 def problem_in(response: requests.Response) -> Problem | None:
     """Return the runtime's error in an answer, or None for any other answer."""
-    if response.headers.get("Content-Type", "").partition(";")[0].strip() != CONTENT_TYPE:
+    if response.headers.get("Content-Type", "").partition(";")[0].strip() != PROBLEM_TYPE:
         return None
     try:
         document: Any = json.loads(response.content)
-        reason = document["type"].removeprefix(_ERROR_TYPE)
+        reason = document["type"].removeprefix(ERROR_TYPE)
         error = _errors(SealError)[reason]
     except (ValueError, LookupError, TypeError, AttributeError):
         return None

@@ -10,12 +10,12 @@ import requests
 from faas_sealed.formats.errors import MalformedKey, RawKeyRefused, UnknownKey
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.stream import SESSION_BYTES
+from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import destination
 from faas_seal.calling.bodies import Answer, open_answer, seal_request
 from faas_seal.calling.problems import problem_in
 from faas_seal.calling.tokens import (
-    HEADER,
     LIFETIME,
     QUEUE_LIFETIME,
     bind_request,
@@ -78,7 +78,7 @@ class TokenCall:
         )
         if self._session is not None:
             seal_request(request, self._session)
-        request.headers[HEADER] = token
+        request.headers[KEY_HEADER] = token
 
     def _answered(self, response: requests.Response, **settings: Any) -> Answer:
         """Return the answer as the caller shall see it; a hook of `requests`."""

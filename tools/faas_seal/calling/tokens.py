@@ -13,7 +13,6 @@ from faas_sealed.formats.token import KeyToken, check_path, request_binding, sea
 from faas_seal.calling.addresses import Destination
 from faas_seal.errors import UsageError
 
-HEADER = "X-Function-Key"
 LIFETIME = 5 * 60  # seconds
 QUEUE_LIFETIME = 24 * 60 * 60
 LONGEST_LIFETIME = 366 * 24 * 60 * 60

@@ -11,6 +11,7 @@ from faas_sealed import __version__
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE, SealError
 
 from faas_seal.cli.common import fail, print_in_any_encoding, reason, refuse_keys_in
+from faas_seal.cli.hints import hint_for
 
 # The order of the help: an author's day.
 VERBS = (
@@ -76,7 +77,7 @@ class Commands(click.Group):
         try:
             status = super().main(*args, **options)
         except SealError as error:
-            fail(str(error), error.hint, error.exit_code)
+            fail(str(error), hint_for(error), error.exit_code)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "faas-seal"
             fail(error.format_message(), f"{command} --help", EXIT_USAGE)

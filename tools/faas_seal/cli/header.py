@@ -5,9 +5,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
+from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import Destination, destination
-from faas_seal.calling.tokens import HEADER, bind_request, make_token
+from faas_seal.calling.tokens import bind_request, make_token
 from faas_seal.cli.caller import Caller, caller_options
 from faas_seal.cli.common import function_names, pair
 from faas_seal.cli.times import duration, span
@@ -69,7 +70,7 @@ def header(
     if held.raw or held.function is None:
         if any_request:
             raise UsageError("the key itself is good for any request already")
-        click.echo(f"{HEADER}: {held.text}")
+        click.echo(f"{KEY_HEADER}: {held.text}")
         return
     bind = None
     if not any_request:
@@ -80,7 +81,7 @@ def header(
         bind = bind_request(method, to, hashlib.sha256(body).digest())
     seconds = span(lifetime) or duration(lifetime, "--lifetime 5m")
     token = make_token(held.function, held.secret, bind=bind, lifetime=seconds)
-    click.echo(f"{HEADER}: {token}")
+    click.echo(f"{KEY_HEADER}: {token}")
 
 
 def _destination(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 from faas_sealed.formats.keys import SESSION
+from faas_sealed.formats.wire import PROBLEM_TYPE
 
 from faas_seal.calling.bodies import read_answer
-from faas_seal.calling.problems import CONTENT_TYPE
 from faas_seal.cli.common import say_body
 from faas_seal.errors import UnexpectedAnswer
 from faas_seal.project.keystore import read_key_file
@@ -36,6 +36,6 @@ def open_answer(answer: str, session_file: str) -> None:
         status, headers, body = read_answer(iter(lambda: file.read(2**16), b""), session)
         say_body(body)
     if status >= 300:
-        ours = ("content-type", CONTENT_TYPE) in [(name.lower(), value) for name, value in headers]
+        ours = ("content-type", PROBLEM_TYPE) in [(name.lower(), value) for name, value in headers]
         hint = "if there is a trace in it: faas-seal open-answer … | faas-seal explain"
         raise UnexpectedAnswer(f"the answer's status is {status}", hint=hint if ours else "")

@@ -7,6 +7,7 @@ import time
 import requests
 from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import claimed_author, verify, verify_lines
+from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from faas_seal.calling.sessions import session_to
 from faas_seal.deploying.gateway_api import Gateway
@@ -14,7 +15,6 @@ from faas_seal.errors import GatewayRefused, UsageError
 from faas_seal.project.stackfile import Function
 
 SETTING = "seal_file"
-DISCOVERY = "/.well-known/faas-seal"
 # What all of a Kubernetes secret may hold (kubernetes.io/docs/concepts/configuration/secret).
 MOST_IN_KUBERNETES = 2**20
 NO_SUCH_LIMIT = ("faasd",)
@@ -80,7 +80,7 @@ def _lines(url: str) -> bytes | None:
     try:
         with session_to(url) as session:
             answer = session.get(
-                f"{url}{DISCOVERY}", timeout=_TIMEOUT_SECONDS, allow_redirects=False
+                f"{url}{DISCOVERY_PATH}", timeout=_TIMEOUT_SECONDS, allow_redirects=False
             )
     except requests.RequestException:
         return None

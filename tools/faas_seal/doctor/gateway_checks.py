@@ -13,12 +13,12 @@ from faas_sealed.formats.errors import (
     SealError,
 )
 from faas_sealed.formats.header import Header
+from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import is_loopback
 from faas_seal.calling.discovery import Discovery, Seen
 from faas_seal.calling.problems import problem_in
 from faas_seal.calling.sessions import session_to
-from faas_seal.calling.tokens import HEADER
 from faas_seal.deploying.push import SETTING
 from faas_seal.doctor.check import Check
 from faas_seal.project.stackfile import Function
@@ -47,7 +47,7 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
     """Ask with what is no key: only who has seen the header says that it is malformed."""
     name = function.name
     try:
-        answer = _get(url, {HEADER: "no key"})
+        answer = _get(url, {KEY_HEADER: "no key"})
     except requests.Timeout:
         finding = f"{url} has not answered within {TIMEOUT_SECONDS:.0f} s"
         yield Check(name, None, finding, "try again: it may be starting")
@@ -65,7 +65,7 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
         yield Check(
             name,
             False,
-            f"{HEADER} does not arrive at {url}",
+            f"{KEY_HEADER} does not arrive at {url}",
             "something on the way removes it: look at the ingress, or call the gateway itself",
         )
     else:

@@ -26,6 +26,7 @@ from faas_sealed.formats.keys import (
     TextForm,
     author_public,
     key_id,
+    key_lines,
 )
 
 from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
@@ -265,12 +266,6 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
         return form.decode(keys[0])
     except MalformedKey as error:
         raise MalformedKey(f"{where}: {error}", hint=error.hint) from None
-
-
-def key_lines(text: str) -> list[str]:
-    """Return the lines of a key file that are neither empty nor comments."""
-    lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _output(command: str) -> str:

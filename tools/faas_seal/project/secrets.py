@@ -11,10 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from faas_sealed.formats.errors import KeyRefused, MalformedKey
 from faas_sealed.formats.hpke import PrivateKey
-from faas_sealed.formats.keys import TRANSPORT_SEED
+from faas_sealed.formats.transport import parse_transport_secret, serialise_transport_secret
 
 from faas_seal.project.files import Replacement, replace_together
-from faas_seal.project.keystore import key_lines
 from faas_seal.project.stackfile import (
     DEFAULT_GATEWAY,
     Function,
@@ -25,8 +24,6 @@ from faas_seal.project.stackfile import (
 FOLDER = ".secrets"
 # Settings of the runtime whose values are names of secrets.
 SECRET_SETTINGS = ("seal_transport", "seal_denied", "seal_file")
-# What the runtime takes: the key of the sealed file, and the one before or after it.
-MOST_TRANSPORT_KEYS = 2
 
 # `faas-cli local-run` mounts the folder into a container, where the function's user is
 # neither its owner nor root, and has no other way to the secrets. So others may read a
@@ -59,17 +56,13 @@ class SecretFiles:
         except (OSError, UnicodeDecodeError):
             raise KeyRefused(f"the transport secret {path} cannot be read") from None
         try:
-            seeds = tuple(TRANSPORT_SEED.decode(line) for line in key_lines(text))
+            return parse_transport_secret(text)
         except MalformedKey as error:
             raise MalformedKey(f"{path}: {error}") from None
-        if not 1 <= len(seeds) <= MOST_TRANSPORT_KEYS:
-            raise MalformedKey(f"{path} holds {len(seeds)} transport keys, expected one or two")
-        return seeds
 
     def write_transport(self, secret: str, name: str, seeds: Iterable[bytes]) -> Path:
         """Write the transport seeds of the function `name`, the newest first."""
-        lines = [f"# transport secret of {name}; sealed files name the first line"]
-        return self.write(secret, [*lines, *map(TRANSPORT_SEED.encode, seeds)])
+        return self.write(secret, serialise_transport_secret(name, seeds).splitlines())
 
     def denied_lines(self, secret: str) -> list[str]:
         """Return the lines of a secret that denies keys: their ids, and comments."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 
 from faas_sealed.formats.errors import MalformedRequest
+from faas_sealed.formats.wire import is_header
 
 Headers = list[tuple[str, str]]
 
@@ -29,7 +29,6 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
 def end_to_end(message: Message, *also_dropped: str) -> Headers:
@@ -42,8 +41,7 @@ def end_to_end(message: Message, *also_dropped: str) -> Headers:
 
 def check(message: Message) -> None:
     """Raise MalformedRequest for headers that would not arrive as the client sent them."""
-    fields = message.items()
-    broken = any(not _NAME.fullmatch(name) or re.search("[\r\n\0]", v) for name, v in fields)
+    broken = any(not is_header(name, value) for name, value in message.items())
     # The parser takes a line that is no header for the beginning of a body.
     if message.defects or message.get_payload() or broken:
         raise MalformedRequest("a line of the headers is not a header")

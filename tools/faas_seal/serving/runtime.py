@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from faas_sealed.formats.wire import READY_PATH
+
 from faas_seal.project.child import POLL_SECONDS, Child
 from faas_seal.project.stackfile import SEALED_FILE
 from faas_seal.serving.connections import LOOPBACK, ConnectionPool
@@ -18,7 +20,6 @@ from faas_seal.serving.console import Console
 from faas_seal.serving.deployment import Program
 from faas_seal.serving.refusals import CannotServe
 
-READY_PATH = "/.well-known/faas-seal/ready"
 READY_SECONDS = 60.0
 # What is under way may end in peace, but Ctrl-C should not feel broken.
 END_SECONDS = 3.0

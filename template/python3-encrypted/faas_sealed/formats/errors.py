@@ -13,6 +13,8 @@ import json
 import sys
 from typing import ClassVar
 
+from faas_sealed.formats.wire import ERROR_TYPE, KEY_HEADER
+
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_KEY = 3
@@ -54,7 +56,7 @@ class MissingKey(KeyRefused):
     reason = "missing-key"
     status = 401
     title = "A function key is required"
-    detail = "Send a function key in the X-Function-Key header."
+    detail = f"Send a function key in the {KEY_HEADER} header."
     headers = (("WWW-Authenticate", "FunctionKey"),)
 
 
@@ -62,7 +64,7 @@ class MalformedKey(KeyRefused):
     reason = "malformed-key"
     status = 400
     title = "The function key is malformed"
-    detail = "The X-Function-Key header must hold one whole, unaltered function key or key token."
+    detail = f"The {KEY_HEADER} header must hold one whole, unaltered function key or key token."
 
 
 class UnknownKey(KeyRefused):
@@ -207,7 +209,7 @@ def problem(error: type[SealError] | SealError, reference: str, trace: str = "")
     `reference` is the call id; `trace` a sealed trace, for `handler-error` only.
     """
     document = {
-        "type": f"urn:faas-seal:error:{error.reason}",
+        "type": ERROR_TYPE + error.reason,
         "title": error.title,
         "status": error.status,
         "detail": error.detail,

@@ -77,6 +77,12 @@ TEXT_FORMS = (
 )
 
 
+def key_lines(text: str) -> list[str]:
+    """Return the lines of a key file or secret that are neither empty nor comments (`#`)."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def key_id(function_key: bytes) -> str:
     """Return the id of a function key: 16 hexadecimal digits that do not reveal it."""
     return hkdf(function_key, b"key id", length=ID_BYTES).hex()

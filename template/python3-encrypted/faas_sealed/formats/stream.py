@@ -10,7 +10,6 @@ tag FINAL is whole: what was read before is authentic, but perhaps not all.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,6 +20,7 @@ from nacl.exceptions import RuntimeError as SodiumError
 from faas_sealed.formats.encoding import json_parse
 from faas_sealed.formats.errors import MalformedBody
 from faas_sealed.formats.primitives import KEY_BYTES, hkdf
+from faas_sealed.formats.wire import is_header
 
 CONTENT_TYPE = "application/vnd.faas-seal.stream"
 CHUNK_BYTES = 65_536
@@ -36,10 +36,6 @@ _init_push = bindings.crypto_secretstream_xchacha20poly1305_init_push
 _push = bindings.crypto_secretstream_xchacha20poly1305_push
 _init_pull = bindings.crypto_secretstream_xchacha20poly1305_init_pull
 _pull = bindings.crypto_secretstream_xchacha20poly1305_pull
-
-# RFC 9110, section 5.6.2 (token), and what section 5.5 calls dangerous in a value.
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_NOT_IN_VALUE = re.compile(r"[\0\r\n]")
 
 
 def request_key(session: bytes) -> bytes:
@@ -101,9 +97,8 @@ def _parse_head(data: bytes, *, response: bool) -> Head:
 
 def _header(value: object) -> tuple[str, str]:
     match value:
-        case [str(name), str(content)] if _NAME.fullmatch(name):
-            if not _NOT_IN_VALUE.search(content) and _is_unicode(content):
-                return name, content
+        case [str(name), str(content)] if is_header(name, content) and _is_unicode(content):
+            return name, content
     raise ValueError("a header is not a pair of a name and a value of the allowed form")
 
 

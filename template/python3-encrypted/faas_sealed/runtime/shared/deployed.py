@@ -7,7 +7,6 @@ import marshal
 import os
 import stat
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import SealedFile, verify
 from faas_sealed.formats.header import ID, Header
 from faas_sealed.formats.hpke import PrivateKey
-from faas_sealed.formats.keys import TRANSPORT_SEED
+from faas_sealed.formats.keys import key_lines
+from faas_sealed.formats.transport import parse_transport_secret
 from faas_sealed.runtime.shared.log import say
 from faas_sealed.settings import Settings
 
-# The one that the sealed file names, and the one before or after it.
-MOST_TRANSPORT_KEYS = 2
 # More than any bundle takes, and than Kubernetes puts into a secret.
 MOST_SEALED_BYTES = 128 * 2**20
 MOST_SECRET_BYTES = 2**20
@@ -151,18 +149,16 @@ def _fitting_keys(settings: Settings, header: Header) -> tuple[bytes, ...]:
 
 
 def _read_keys(path: Path) -> tuple[bytes, ...]:
+    text = _secret(path)
     try:
-        keys = tuple(TRANSPORT_SEED.decode(line) for line in _lines(path))
+        return parse_transport_secret(text)
     except SealError as error:
         raise SealError(f"{path}: {error}") from None
-    if not 1 <= len(keys) <= MOST_TRANSPORT_KEYS:
-        raise SealError(f"{path} holds {len(keys)} transport keys, expected one or two")
-    return keys
 
 
 def _read_denied(settings: Settings) -> frozenset[str]:
     path = settings.denied
-    ids = frozenset(_lines(path)) if path else frozenset()
+    ids = frozenset(key_lines(_secret(path))) if path else frozenset()
     if wrong := [text for text in ids if not ID.fullmatch(text)]:
         raise SealError(f"{path}: {len(wrong)} lines are no key ids of 16 hexadecimal digits")
     return ids
@@ -182,10 +178,10 @@ def _read(path: Path, most: int) -> bytes:
         return file.read()
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines that are neither empty nor comments."""
+def _secret(path: Path) -> str:
+    """Return the text of a secret, or raise SealError."""
     try:
-        text = _read(path, MOST_SECRET_BYTES).decode("ascii")
+        return _read(path, MOST_SECRET_BYTES).decode("ascii")
     except OSError as error:
         raise SealError(
             f"cannot read the secret {path}: {error.strerror}; is it under `secrets` in the "
@@ -193,5 +189,3 @@ def _lines(path: Path) -> Iterator[str]:
         ) from None
     except UnicodeDecodeError:
         raise SealError(f"{path} is not text") from None
-    lines = map(str.strip, text.splitlines())
-    return (line for line in lines if line and not line.startswith("#"))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from faas_sealed.formats.errors import SealError, problem
+from faas_sealed.formats.wire import PROBLEM_TYPE, is_header
 
 # A head and a body of this size at most are sent as one.
 JOINED_BYTES = 64 * 2**10
-PROBLEM_TYPE = "application/problem+json"
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_NOT_IN_VALUE = re.compile(r"[\0\r\n]")
 # Framing and the connection are the runtime's, whatever a handler says of them.
 _OURS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 
@@ -41,7 +38,7 @@ class Response:
         if not 200 <= self.status <= 599:
             raise ValueError(f"status is {self.status}, expected 200 to 599")
         for name, value in self.headers:
-            if not _NAME.fullmatch(name) or _NOT_IN_VALUE.search(value):
+            if not is_header(name, value):
                 raise ValueError("a response header has a character that is not allowed")
 
 

@@ -11,9 +11,11 @@ from faas_sealed.formats.errors import MalformedKey, MissingKey, RawKeyRefused, 
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.token import TOKEN_PREFIX, KeyToken, open_token, request_binding
+from faas_sealed.formats.wire import KEY_HEADER, MAX_KEY_HEADER
 from faas_sealed.runtime.worker.request import Request
 
-MAX_KEY_HEADER = 4096
+# As WSGI has it (PEP 3333).
+_KEY_HEADER = KEY_HEADER.upper().replace("-", "_")
 
 
 @dataclass
@@ -71,7 +73,7 @@ class KeyHeader:
         `note` is told form and function key as soon as they are known, be they refused.
         Raises MissingKey, MalformedKey, RawKeyRefused or ExpiredToken.
         """
-        text = request.headers.pop("X_FUNCTION_KEY", None)
+        text = request.headers.pop(_KEY_HEADER, None)
         if text is None:
             raise MissingKey
         if len(text) > MAX_KEY_HEADER or "," in text:  # a comma: two headers, joined

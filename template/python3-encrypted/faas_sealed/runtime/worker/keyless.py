@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from faas_sealed.formats.file import SealedFile
+from faas_sealed.formats.wire import DISCOVERY_PATH, KEY_HEADER, READY_PATH
 from faas_sealed.runtime.shared.responses import Response
 from faas_sealed.runtime.worker.request import Request
 from faas_sealed.settings import Settings
-
-READY_PATH = "/.well-known/faas-seal/ready"
-DISCOVERY_PATH = "/.well-known/faas-seal"
 
 
 def answer_without_key(request: Request, settings: Settings, sealed: SealedFile) -> Response | None:
@@ -28,7 +26,7 @@ def _preflight(request: Request) -> Response | None:
     wanted = headers.get("ACCESS_CONTROL_REQUEST_METHOD")
     if not wanted or "ORIGIN" not in headers:
         return None
-    allowed = headers.get("ACCESS_CONTROL_REQUEST_HEADERS", "X-Function-Key")
+    allowed = headers.get("ACCESS_CONTROL_REQUEST_HEADERS", KEY_HEADER)
     return Response(
         204,
         [
