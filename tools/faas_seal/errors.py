@@ -29,6 +29,10 @@ class ProgramFailed(SealError):
     """A program that this started and that has failed."""
 
 
+class CannotServe(SealError):
+    """A function that cannot be started on this machine, or a gateway that cannot."""
+
+
 class SourceRefused(SealError):
     """A source folder that cannot be sealed as it is."""
 

@@ -46,6 +46,6 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
     stack = StackFile.load(find(stack_option))
     chosen = [function.name for function in stack.chosen(names)]
     # Only Linux has what this needs.
-    from faas_seal.serving.serve import serve
+    from faas_seal.serving.run import serve_until_signal
 
-    serve(stack.path, chosen, port)
+    serve_until_signal(stack.path, chosen, port)

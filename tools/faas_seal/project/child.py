@@ -1,4 +1,4 @@
-"""Child processes that end when told, with all that they have started."""
+"""Child processes that end with everything that they have started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-# The longest line that is passed on in one piece.
+# A longer line is passed on in several pieces.
 LINE_BYTES = 64 * 1024
 POLL_SECONDS = 0.05
 # A process can fork while its session is being ended.
@@ -20,11 +20,11 @@ _KILL_ATTEMPTS = 100
 
 
 class Child:
-    """A process in a session of its own, whose output comes line by line.
+    """A process in a session of its own, whose output is passed on line by line.
 
-    Ctrl-C in a terminal thus reaches the gateway alone. Standard input is a pipe:
-    its end tells the child to end, also when the gateway itself was killed.
-    `on_line` gets each line, and whether it was written to standard error.
+    Because of the session, Ctrl-C in a terminal reaches only this command. The child's
+    standard input is a pipe: its end tells the child to end, even if this command is killed.
+    `on_line` gets each line, and whether the child wrote it to standard error.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Child:
         folder: Path,
         on_line: Callable[[bytes, bool], None],
     ) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - no shell, no words of a caller
+        self._process = subprocess.Popen(  # noqa: S603 - no shell, and nothing from a client
             argv,
             env=environment,
             cwd=folder,
@@ -58,17 +58,17 @@ class Child:
         return self._process.pid
 
     def status(self) -> int | None:
-        """Return how the process ended, as subprocess.Popen.returncode, or None if it runs."""
+        """Return the exit status, as subprocess.Popen.returncode has it, or None while it runs."""
         return self._process.poll()
 
     def close_input(self) -> None:
-        """Tell the child to finish what it does and end."""
+        """Tell the child to finish its work and end."""
         with suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
     def wait(self, seconds: float, unless: threading.Event | None = None) -> int | None:
-        """Return the status when the process has ended, None if it has not in that time.
+        """Wait for the end of the process; return its status, or None if time is up first.
 
         `unless` ends the waiting early.
         """
@@ -81,9 +81,10 @@ class Child:
         return self.status()
 
     def kill(self) -> None:
-        """End the process and whatever else runs in its session, and wait for it.
+        """Kill the process and all others in its session, and wait for its end.
 
-        Call it soon after the process has ended, too: its number is then free for others.
+        Call this soon, even if the process has ended by itself: the system may give its
+        number to another process.
         """
         if self._killed:
             return

@@ -1,4 +1,4 @@
-"""The Python that a function runs in, with its requirements and nothing else."""
+"""The Python that a function runs in on this machine, with its requirements and nothing else."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from faas_seal.errors import CannotServe
 from faas_seal.project.child import Child
-from faas_seal.serving.deployment import Program
-from faas_seal.serving.refusals import CannotServe
+from faas_seal.project.keystore import Keystore
+from faas_seal.project.stackfile import Function
+from faas_seal.project.template import Template, find_template
 
-# What pip needs of this environment. The keys that a user may keep in variables must
-# not reach a package's build script.
+# The variables that pip needs. A user may keep keys in others, and a package's build
+# script must not see those.
 _FOR_PIP = re.compile(
     r"PIP_\w+|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
     r"|PATH|HOME|TMPDIR|LANG|LC_\w+|CC|CXX|CFLAGS|LDFLAGS",
@@ -28,62 +31,85 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INSTALL_SECONDS = 1800.0
 
 
-def find_interpreter(
-    program: Program, say: Callable[[str], None], stopping: threading.Event
-) -> Path:
-    """Return the Python for a function, made if need be, or raise CannotServe.
+@dataclass(frozen=True)
+class PythonEnv:
+    """The things that decide which Python a function runs in.
 
-    A function without requirements of its own runs in this very Python, where the command
-    and so what the template requires is installed. Any other gets a virtual environment
-    in its folder, named after all that it was made from. `stopping` ends the making.
+    `requirements` is the function's own file, which need not exist. Its virtual
+    environments are made in `folder`.
     """
-    own = _read(program.requirements)
-    if not _names(own) and _installed(_names(_read(program.template.constraints))):
+
+    template: Template
+    requirements: Path
+    folder: Path
+
+    @classmethod
+    def of(cls, project: Path, function: Function, requirements: Path) -> PythonEnv:
+        """Return that of a project's function; raise CannotServe if its template is missing."""
+        return cls(
+            template=find_template(project, function.lang),
+            requirements=requirements,
+            folder=Keystore(project).folder / "local" / function.name,
+        )
+
+
+def find_interpreter(
+    env: PythonEnv, say: Callable[[str], None], stopping: threading.Event | None = None
+) -> Path:
+    """Return the Python for a function, and make it first where that is needed.
+
+    A function without requirements of its own runs in the Python of this command, which
+    has what the template requires. Any other function gets a virtual environment, named
+    after a digest of all that it was made from. `stopping` interrupts the making.
+    Raises CannotServe.
+    """
+    own = _read(env.requirements)
+    if not _names(own) and _installed(_names(_read(env.template.constraints))):
         return Path(sys.executable)
-    common = _read(program.template.requirements)
+    common = _read(env.template.requirements)
     digest = hashlib.sha256(b"\0".join([sys.version.encode(), common, own])).hexdigest()
-    folder = program.folder / f"venv-{digest[:12]}"
-    python = folder / "bin" / "python"
-    program.folder.mkdir(parents=True, exist_ok=True)
-    with (program.folder / "lock").open("w") as lock:
+    venv = env.folder / f"venv-{digest[:12]}"
+    python = venv / "bin" / "python"
+    env.folder.mkdir(parents=True, exist_ok=True)
+    with (env.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
+        if not (venv / "complete").exists():
             say("making a virtual environment with its requirements, once")
-            _make(program, folder, python, stopping)
-            (folder / "complete").touch()
+            _make(env, venv, python, stopping)
+            (venv / "complete").touch()
     return python
 
 
-def install_beside(program: Program, python: Path, package: str, folder: str) -> None:
-    """Install a package into a folder of a function's virtual environment.
+def install_beside(env: PythonEnv, python: Path, package: str, name: str) -> None:
+    """Install a package into the folder `name` of a function's virtual environment.
 
-    It is not on that Python's path: what serves the function must not find it. Raises
-    CannotServe.
+    The folder is not on that Python's path, so the served function cannot find the
+    package. Raises CannotServe.
     """
-    target = python.parents[1] / folder
+    target = python.parents[1] / name
     pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check", "--upgrade", "--target", str(target), package]
-    with (program.folder / "lock").open("w") as lock:
+    with (env.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _run(pip, program.folder, threading.Event())
+        _run(pip, env.folder, None)
 
 
-def _make(program: Program, folder: Path, python: Path, stopping: threading.Event) -> None:
-    """Install what the template's Dockerfile does, in the same order."""
-    template = program.template
+def _make(env: PythonEnv, venv: Path, python: Path, stopping: threading.Event | None) -> None:
+    """Install what the template's Dockerfile installs, in the same order."""
+    template = env.template
     pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check"]
-    _run([sys.executable, "-m", "venv", "--clear", str(folder)], program.folder, stopping)
-    _run([*pip, "--require-hashes", "-r", str(template.requirements)], program.folder, stopping)
-    if program.requirements.exists():
-        own = ["-c", str(template.constraints), "-r", str(program.requirements)]
-        _run([*pip, *own], program.folder, stopping)
+    _run([sys.executable, "-m", "venv", "--clear", str(venv)], env.folder, stopping)
+    _run([*pip, "--require-hashes", "-r", str(template.requirements)], env.folder, stopping)
+    if env.requirements.exists():
+        own = ["-c", str(template.constraints), "-r", str(env.requirements)]
+        _run([*pip, *own], env.folder, stopping)
 
 
 def _installed(names: list[str]) -> bool:
     """Tell whether this Python has these distributions.
 
-    Their versions are those that the command itself depends on, not the template's pins.
+    Their versions are the ones that this command was installed with, not the template's pins.
     """
     try:
         return all(map(version, names))
@@ -96,13 +122,13 @@ def _read(path: Path) -> bytes:
 
 
 def _names(requirements: bytes) -> list[str]:
-    """Return what a requirements file asks for: names, and options such as `-r` as they are."""
+    """Return the names in a requirements file, and its options, such as `-r`, as whole lines."""
     lines = re.sub(rb"\\\r?\n", b" ", requirements).decode("utf-8", "replace").splitlines()
     asked = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     return [found[0] if (found := _NAME.match(line)) else line for line in asked]
 
 
-def _run(argv: list[str], folder: Path, stopping: threading.Event) -> None:
+def _run(argv: list[str], folder: Path, stopping: threading.Event | None) -> None:
     said: deque[str] = deque(maxlen=5)
 
     def remember(line: bytes, _error: bool) -> None:

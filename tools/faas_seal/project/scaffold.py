@@ -1,4 +1,4 @@
-"""A new function's folder and its place in the stack file, as `faas-cli new` makes them."""
+"""A new function's folder and its entry in the stack file, as `faas-cli new` makes them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__")
 
 
 def check_new(stack: Path, name: str) -> None:
-    """Raise UsageError if the function `name` cannot be new beside this stack file."""
+    """Raise UsageError or StackFileRefused if the function `name` cannot be added."""
     check_name(name)
     folder = stack.parent / name
     if stack.exists() and name in StackFile.load(stack).functions:
@@ -46,11 +46,11 @@ def check_new(stack: Path, name: str) -> None:
             f"{stack}, {below}, and then: faas-seal seal {name}\n{lines}",
         )
     if stack.exists():
-        _extended(stack, name, prefix="")  # faas-cli would not look where its entry goes
+        _extended(stack, name, prefix="")  # refuses a file whose end is not its functions
 
 
 def provide_template(project: Path) -> Path | None:
-    """Put the template where faas-cli looks for it; return its folder if it was not there."""
+    """Put the template where faas-cli looks for it; return its folder, or None if it was there."""
     folder = project / "template" / LANGUAGE
     if folder.exists():
         return None
@@ -59,7 +59,7 @@ def provide_template(project: Path) -> Path | None:
 
 
 def add_function(stack: Path, name: str, *, prefix: str, gateway: str) -> None:
-    """Make the handler folder from the template, and write or extend the stack file."""
+    """Copy the template's sample handler, and write or extend the stack file."""
     project = stack.parent
     sample = find_template(project, LANGUAGE).folder / "function"
     if stack.exists():
@@ -74,7 +74,7 @@ def add_function(stack: Path, name: str, *, prefix: str, gateway: str) -> None:
 
 
 def _extended(stack: Path, name: str, prefix: str) -> str:
-    """Return the text of the stack file with one more function, or raise StackFileRefused."""
+    """Return the stack file's text with one more function, or raise StackFileRefused."""
     entry = _entry(name, prefix)
     text = StackFile.load(stack).text.rstrip("\n") + "\n\n" + entry
     try:

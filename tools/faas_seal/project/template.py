@@ -1,12 +1,12 @@
-"""Where the template lies whose index.py serves the functions."""
+"""The template that a project's functions are built from and served by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from faas_seal.errors import CannotServe
 from faas_seal.project.stackfile import LANGUAGE
-from faas_seal.serving.refusals import CannotServe
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Template:
 
     @property
     def requirements(self) -> Path:
-        """What the image is built with, pinned by hashes."""
+        """The packages of the image, pinned by hashes."""
         return self.folder / "requirements.txt"
 
     @property
     def constraints(self) -> Path:
-        """What the runtime needs by name, with the versions that it can do with."""
+        """The packages that the runtime imports, with the range of versions that it accepts."""
         return self.folder / "requirements.in"
 
 
 def find_template(project: Path, lang: str) -> Template:
-    """Return the template of `lang`: the project's own, or the one that came with the command.
+    """Return the template of `lang`: the project's own, or else the one installed with the command.
 
     Raises CannotServe if there is none.
     """
@@ -39,7 +39,7 @@ def find_template(project: Path, lang: str) -> Template:
     candidates = [
         project / "template" / lang,
         package / "template" / LANGUAGE,
-        # An editable installation: the package lies in the checkout's tools/.
+        # In an editable installation the package lies in the checkout's tools/.
         package.parents[1] / "template" / LANGUAGE,
     ]
     for folder in candidates:

@@ -1,5 +1,5 @@
-"""The local gateway: serves the functions of a stack file without Docker or a cluster.
+"""The local gateway, which serves the functions of a stack file without Docker or a cluster.
 
-It stands for the gateway, the provider and the watchdog at once. The function behind it
-is the template's own index.py, started as the watchdog would start it.
+It stands for gateway, provider and watchdog at once. Behind it each function runs in the
+template's own index.py, started as the watchdog would start it.
 """

@@ -1,4 +1,4 @@
-"""What `local-run` prints: its own words, and the functions' logs line by line."""
+"""The terminal of `local-run`: its own messages, and the functions' output line by line."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 
 class Console:
-    """Writes whole lines, so that several functions can share a terminal.
+    """Prints whole lines, so that several functions can share a terminal.
 
-    The functions' standard output stays standard output; all else is standard error.
+    The functions' standard output goes to standard output, everything else to standard error.
     """
 
     def __init__(self) -> None:
@@ -19,24 +19,25 @@ class Console:
         self._closed = False
 
     def say(self, text: str) -> None:
-        """Print a message of the gateway's own."""
+        """Print a message from the gateway itself."""
         self._write(sys.stderr.buffer, text.encode() + b"\n")
 
     def about(self, name: str, text: str) -> None:
-        """Print a message of the gateway's own about the function `name`.
+        """Print a message from the gateway about the function `name`.
 
-        Callers choose paths and call ids: what could move the cursor is left out.
+        It may quote a path or a call id, which callers choose, so characters that could move
+        the cursor become question marks.
         """
         self.say(f"{name} | {''.join(c if c.isprintable() else '?' for c in text)}")
 
     def log(self, name: str, line: bytes, *, error: bool) -> None:
-        """Print one line of what the function `name` wrote."""
+        """Print one line that the function `name` wrote; `error` means to its standard error."""
         self._write(
             (sys.stderr if error else sys.stdout).buffer, b"%b | %b\n" % (name.encode(), line)
         )
 
     def close(self) -> None:
-        """Print nothing more: a thread that writes while Python ends would crash it."""
+        """Print nothing more. A thread that writes while Python ends would crash Python."""
         with self._lock:
             self._closed = True
 
@@ -44,7 +45,7 @@ class Console:
         with self._lock:
             if self._closed:
                 return
-            # The reader of a pipe may have gone. The functions must not stop for that.
+            # Functions must not stop because the reader of a pipe has gone.
             with suppress(BrokenPipeError):
                 stream.write(data)
                 stream.flush()

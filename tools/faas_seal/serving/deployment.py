@@ -1,4 +1,4 @@
-"""What is run for a function of the stack file."""
+"""A function's deployment: all that decides how the local gateway runs it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from faas_sealed.formats.errors import FileRefused
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from faas_seal.errors import StackFileRefused
-from faas_seal.project.keystore import Keystore
+from faas_seal.errors import CannotServe, StackFileRefused
+from faas_seal.project.python_env import PythonEnv
 from faas_seal.project.sealed import read_sealed
 from faas_seal.project.secrets import SECRET_SETTINGS, SecretFiles
 from faas_seal.project.stackfile import SEALED_FILE, StackFile, substitute
-from faas_seal.project.template import Template, find_template
+from faas_seal.project.watching import Stamp, stamp
 from faas_seal.sealing.draft import REQUIREMENTS, source_of
-from faas_seal.serving.connections import LOOPBACK
 from faas_seal.serving.durations import parse_duration
-from faas_seal.serving.refusals import CannotServe
-
-# What tells one state of a file from another.
-Stamp = tuple[int, int, int]
+from faas_seal.serving.runtime_connections import LOOPBACK
 
 NAMESPACE = "openfaas-fn"
 # The watchdog's own default.
@@ -30,33 +26,33 @@ _EXEC_TIMEOUT = "30s"
 
 
 @dataclass(frozen=True)
-class Program:
-    """A sealed function, and the template that runs it.
+class Deployment:
+    """A sealed function with its settings and the Python that runs it.
 
-    `folder` is one of its own, for what is kept from one start to the next;
-    `exec_timeout` is in seconds; `sealed` is the stamp of the sealed file, where there is one.
+    `sealed_file` had the stamp `sealed` when this was read. `exec_timeout` is in seconds.
+    `environment` has the stack file's settings, with paths where those name secrets.
     """
 
     name: str
-    template: Template
     sealed_file: Path
-    folder: Path
+    sealed: Stamp | None
+    python_env: PythonEnv
     exec_timeout: float
     environment: Mapping[str, str] = field(repr=False)
-    sealed: Stamp | None = None
 
     @property
-    def requirements(self) -> Path:
-        return self.sealed_file.with_name(REQUIREMENTS)
+    def folder(self) -> Path:
+        """The function's folder for what is kept from one start to the next."""
+        return self.python_env.folder
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
 
     def variables(self, python: Path, port: int, sealed_file: str) -> dict[str, str]:
-        """Return the environment as a container would have it, and nothing of this one.
+        """Return the environment that a container would have, with nothing of this process's.
 
-        `sealed_file` is where that of the image would be.
+        `sealed_file` is the path of the file that stands for the image's.
         """
         return {
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
@@ -74,21 +70,25 @@ class Program:
         }
 
 
-def load_program(stack_path: Path, name: str) -> Program:
-    """Read what the stack file says of a function, or raise SealError."""
+def load_deployment(stack_path: Path, name: str) -> Deployment:
+    """Read a function's deployment from the stack file and its sealed file.
+
+    Raises SealError for a function that cannot be served.
+    """
     stack = StackFile.load(stack_path)
     project = stack.folder.resolve()
     function = stack.function(name)
-    source_of(function)
+    source_of(function)  # refuses a function of another template
     sealed_file = project / function.handler / SEALED_FILE
     if not sealed_file.is_file():
         raise CannotServe(f"the function {name} is not sealed", hint=f"faas-seal seal {name}")
+    sealed = stamp(sealed_file)
     try:
         read_sealed(sealed_file)
     except FileRefused as error:
         raise CannotServe(f"{sealed_file}: {error}", hint=error.hint) from None
     environment = dict(function.environment)
-    # faas-cli lets these win, too.
+    # These files win over the stack file, as with faas-cli.
     for file in function.environment_file:
         environment |= _environment_file(project / file)
     timeout = environment.get("exec_timeout") or _EXEC_TIMEOUT
@@ -96,31 +96,21 @@ def load_program(stack_path: Path, name: str) -> Program:
         exec_timeout = parse_duration(timeout)
     except ValueError as error:
         raise StackFileRefused(f"exec_timeout of {name}: {error}") from None
-    return Program(
+    return Deployment(
         name=name,
-        template=find_template(project, function.lang),
         sealed_file=sealed_file,
-        folder=Keystore(project).folder / "local" / name,
+        sealed=sealed,
+        python_env=PythonEnv.of(project, function, sealed_file.with_name(REQUIREMENTS)),
         exec_timeout=exec_timeout,
         environment=_with_paths(environment, project),
-        sealed=stamp(sealed_file),
     )
 
 
-def stamp(path: Path) -> Stamp | None:
-    """Return the stamp of a file, or None while it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
 def _with_paths(environment: dict[str, str], project: Path) -> dict[str, str]:
-    """Return settings that name secrets with paths, where `faas-cli local-run` has them, too."""
+    """Return the settings with the path of each secret that one names, under .secrets/."""
     files = SecretFiles(project)
     named = {setting: environment.get(setting) for setting in SECRET_SETTINGS}
-    # Where it is a path already, joining leaves it as it is.
+    # A value that is a path already stays as it is.
     return environment | {key: str(files.path(value)) for key, value in named.items() if value}
 
 

@@ -1,4 +1,4 @@
-"""Request bodies as a client frames them (RFC 9112, section 6), read as they come."""
+"""A client's request body, taken out of its framing (RFC 9112, section 6) as it arrives."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TRAILER_LINES = 100
 
 
 def request_body(headers: Message, stream: BufferedIOBase) -> Iterator[bytes] | None:
-    """Return the body in pieces of at most 64 KiB, or None if the request has none.
+    """Return the body in pieces of at most 64 KiB, or None if the request has no body.
 
-    Raises MalformedRequest for headers that leave its length open. The iterator raises
-    MalformedBody for a body that breaks its framing or ends early.
+    Raises MalformedRequest if the headers do not settle its length. The iterator raises
+    MalformedBody if the body breaks its framing or ends early.
     """
     codings = headers.get_all("Transfer-Encoding", [])
     lengths = set(headers.get_all("Content-Length", []))

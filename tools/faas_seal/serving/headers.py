@@ -1,4 +1,4 @@
-"""Which headers pass from one connection to the next."""
+"""The headers of a call, on their way from one connection to the next."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from email.message import Message
 from faas_sealed.formats.errors import MalformedRequest
 from faas_sealed.formats.wire import is_header
 
-Headers = list[tuple[str, str]]
+# Names and values, in their order. A name may occur more than once.
+HeaderList = list[tuple[str, str]]
 
-# They speak of one connection (RFC 9110, section 7.6.1). The body is framed anew.
+# These describe one connection (RFC 9110, section 7.6.1). Each connection frames the body anew.
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -31,8 +32,8 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def end_to_end(message: Message, *also_dropped: str) -> Headers:
-    """Return the headers of `message` that are meant for the other end, in their order."""
+def end_to_end(message: Message, *also_dropped: str) -> HeaderList:
+    """Return the headers of `message` that pass beyond this connection, in their order."""
     named = ",".join(message.get_all("Connection", []))
     dropped = {name.strip().lower() for name in named.split(",")}
     dropped |= _HOP_BY_HOP | set(also_dropped)
@@ -40,24 +41,24 @@ def end_to_end(message: Message, *also_dropped: str) -> Headers:
 
 
 def check(message: Message) -> None:
-    """Raise MalformedRequest for headers that would not arrive as the client sent them."""
+    """Raise MalformedRequest if a header would not arrive as the client sent it."""
     broken = any(not is_header(name, value) for name, value in message.items())
-    # The parser takes a line that is no header for the beginning of a body.
+    # Python's parser takes a line that is not a header for the beginning of a body.
     if message.defects or message.get_payload() or broken:
         raise MalformedRequest("a line of the headers is not a header")
 
 
 @dataclass(frozen=True)
 class Forwarded:
-    """The headers of a call as the function sees them, and those to add to its answer."""
+    """The headers of a call: those that the function sees, and those to add to its answer."""
 
     call_id: str
-    to_function: Headers = field(repr=False)
-    to_client: Headers
+    to_function: HeaderList = field(repr=False)
+    to_client: HeaderList
 
 
 def forward(message: Message, client: tuple[str, int]) -> Forwarded:
-    """Return the headers of a call from `client`, with those that the gateway adds."""
+    """Return the headers of a call from `client`, an address and a port, with the gateway's own."""
     sent = end_to_end(message, "host")
     added = [("X-Start-Time", str(time.time_ns()))]
     call_id = get(sent, "X-Call-Id")

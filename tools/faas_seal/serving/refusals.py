@@ -1,16 +1,12 @@
-"""What the local gateway refuses or fails to do.
+"""The errors that the local gateway answers with.
 
-Those with a status are answered as plain text, as the gateway and the watchdog do: a
-problem document would claim that the runtime had said it.
+They are answered as plain text, as gateway and watchdog do: a problem document would claim
+to come from the runtime.
 """
 
 from __future__ import annotations
 
-from faas_sealed.formats.errors import RequestFailed, SealError
-
-
-class CannotServe(SealError):
-    """A function, or the gateway itself, that cannot be started."""
+from faas_sealed.formats.errors import RequestFailed
 
 
 class UnknownPath(RequestFailed):
@@ -22,7 +18,7 @@ class MethodNotAllowed(RequestFailed):
 
 
 class RequestTooLarge(RequestFailed):
-    """The queue's own limit; the gateway reports that as a failure of its own."""
+    """A body above the queue's limit, which OpenFaaS's gateway reports with status 500."""
 
     status = 500
 
@@ -37,10 +33,10 @@ class QueueFull(RequestFailed):
 
 
 class TimedOut(RequestFailed):
-    """`exec_timeout` has passed and the runtime has not answered."""
+    """The runtime has not answered within `exec_timeout`."""
 
     status = 504
 
 
 class ClientGone(RequestFailed):
-    """The client hung up before its answer was ready: there is nobody to tell."""
+    """The client hung up before its answer was complete. This one is answered to nobody."""

@@ -1,8 +1,8 @@
-"""How a request's path reaches the function.
+"""The way of a request's path to the function.
 
 Gateway, provider and watchdog each take the path apart and put it together again. So
-`%2541` arrives as `A`, `%3F` begins a query, and `//` is redirected. A function that is
-tried here must not find out about that elsewhere.
+`%2541` arrives as `A`, `%3F` begins a query, and `//` is redirected. The local gateway does
+the same, so that a function meets no surprise when it is deployed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from faas_sealed.formats.errors import MalformedRequest
 
-# What Go leaves as it is in a path (net/url, mode encodePath), beside the unreserved.
+# Go does not escape these in a path (net/url, mode encodePath), nor unreserved characters.
 _SAFE = "$&+,/:;=@"
 _ROUTE = re.compile(rb"/(async-function|function)/([-\w.]+)(/.*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where a request goes. Exactly one of `name`, `redirect` and `system` is set.
+    """The destination of a request. Exactly one of `name`, `redirect` and `system` is set.
 
     `name` is the function's, `target` the request target that the function sees (origin
-    form), `system` a path of the gateway's own, `redirect` a path to ask for instead.
+    form), and `background` says that the call is asynchronous. `system` is a path that the
+    gateway answers itself, `redirect` the path that the client should request instead.
     """
 
     name: str = ""
@@ -35,9 +36,9 @@ class Route:
 
 
 def route(target: str) -> Route:
-    """Return where a request target (RFC 9112, section 3.2) leads.
+    """Return the destination of a request target (RFC 9112, section 3.2).
 
-    Raises MalformedRequest for one that the gateway cannot read.
+    Raises MalformedRequest if the gateway could not read it.
     """
     if not target.startswith("/"):
         try:
@@ -49,7 +50,7 @@ def route(target: str) -> Route:
     decoded = _decode(path)
     if not _ROUTE.fullmatch(decoded) or _clean(decoded) != decoded:
         return _elsewhere(decoded, query)
-    # The provider reads what the gateway has made of it.
+    # Now the provider reads the URL that the gateway has made of it.
     path, query = _read_joined(decoded, query)
     decoded = _decode(path)
     found = _ROUTE.fullmatch(decoded)
@@ -86,7 +87,7 @@ def _clean(path: bytes) -> bytes:
 
 
 def _read_joined(path: bytes, query: str) -> tuple[str, str]:
-    """Return path and query as read from a decoded path that the query was put behind."""
+    """Return path and query as a URL parser finds them in a decoded path and a query, joined."""
     url = _with_query(path.decode("latin-1"), query)
     if re.search(r"[\x00-\x1f\x7f]", url):
         raise MalformedRequest("the path has a control character")

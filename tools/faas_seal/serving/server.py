@@ -1,7 +1,7 @@
-"""The HTTP server: what the gateway, the provider and the watchdog do to a request.
+"""The local gateway's HTTP server, which does what gateway, provider and watchdog do to a request.
 
-Python's own server, because it hands over request bodies as they come. waitress, which
-the runtime takes its parser from, would first write large ones to a temporary file.
+It is Python's own server, because that hands over request bodies as they arrive. waitress,
+from which the runtime takes its parser, would first write large ones to a temporary file.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from http.server import BaseHTTPRequestHandler
 from faas_sealed.formats.errors import MalformedBody, MalformedRequest, RequestFailed
 
 from faas_seal.serving import headers
-from faas_seal.serving.connections import LOOPBACK
+from faas_seal.serving.call_queue import BODY_BYTES, CallQueue, QueuedAnswer, QueuedCall
 from faas_seal.serving.console import Console
 from faas_seal.serving.deployment import NAMESPACE
 from faas_seal.serving.durations import parse_duration
 from faas_seal.serving.framing import request_body
-from faas_seal.serving.proxy import LINGER_SECONDS, Exchange, Request
-from faas_seal.serving.queue import BODY_BYTES, Answer, Background, Call
 from faas_seal.serving.refusals import (
     ClientGone,
     MethodNotAllowed,
     RequestTooLarge,
     UnknownPath,
 )
+from faas_seal.serving.round_trip import LINGER_SECONDS, OutgoingRequest, RoundTrip
 from faas_seal.serving.routes import Route, route
+from faas_seal.serving.runtime_connections import LOOPBACK
 from faas_seal.serving.supervisor import Supervisor
 
-# Answers of these kinds are streams: the watchdog lets them take their time.
+# The watchdog sets no deadline for a caller that accepts one of these.
 _STREAMS = ("text/event-stream", "application/x-ndjson")
 _BODYLESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class Gateway(socketserver.ThreadingTCPServer):
-    """Serves functions by name on a port of the loopback interface; 0 takes a free one."""
+class LocalGateway(socketserver.ThreadingTCPServer):
+    """Serves functions by name on a port of the loopback interface; port 0 takes a free one."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -52,46 +52,46 @@ class Gateway(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, functions: Mapping[str, Supervisor], console: Console) -> None:
         self.functions = functions
         self.console = console
-        self.background = Background(console)
+        self.call_queue = CallQueue(console)
         self._thread: threading.Thread | None = None
-        super().__init__((LOOPBACK, port), Handler)
+        super().__init__((LOOPBACK, port), ClientConnection)
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.server_address[1]}"
 
     def start(self) -> None:
-        self.background.start()
+        self.call_queue.start()
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.1,), name="gateway", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """Accept no more connections and begin no more calls. Those under way go on."""
-        self.background.stop()
+        """Accept no more connections, begin no more queued calls. Calls under way go on."""
+        self.call_queue.stop()
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
         self.server_close()
 
     def function(self, name: str) -> Supervisor:
-        """Return a function, which the caller may name with its namespace; or raise UnknownPath."""
+        """Return a function by its name, with or without the namespace, or raise UnknownPath."""
         found = self.functions.get(name.removesuffix(f".{NAMESPACE}"))
         if found is None:
             raise UnknownPath(f"there is no function {name} here")
         return found
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Be silent about clients that hang up; let anything else be seen."""
+        """Print nothing about clients that hang up, but show any other error."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One client's connection."""
+class ClientConnection(BaseHTTPRequestHandler):
+    """One client's connection to the gateway."""
 
-    server: Gateway
+    server: LocalGateway
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -112,13 +112,13 @@ class Handler(BaseHTTPRequestHandler):
                 self._invoke(where)
         except RequestFailed as error:
             if isinstance(error, MalformedRequest) or self._body is not None:
-                # Where the next request would begin is not known, or too far away.
+                # The next request begins at an unknown place, or after a long body.
                 self.close_connection = True
             self._refuse(error)
         if self._body is not None:
             self._drop_body(self._body)
 
-    # The methods that a provider takes; http.server looks for these names.
+    # The methods that a provider accepts. http.server looks for these names.
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
 
     # Calls.
@@ -126,14 +126,14 @@ class Handler(BaseHTTPRequestHandler):
     def _invoke(self, where: Route) -> None:
         function = self.server.function(where.name)
         call = headers.forward(self.headers, self.client_address)
-        request = Request(self.command, where.target, call.to_function, self._body)
+        request = OutgoingRequest(self.command, where.target, call.to_function, self._body)
         begun = time.monotonic()
         with function.request() as runtime:
-            timeout = _timeout(call.to_function, runtime.program.exec_timeout)
-            exchange = Exchange(runtime.pool, request, timeout=timeout, client=self.connection)
-            with exchange:
-                status = self._relay(exchange, call.to_client, begun)
-            if exchange.body_read:
+            timeout = _timeout(call.to_function, runtime.deployment.exec_timeout)
+            trip = RoundTrip(runtime.pool, request, timeout=timeout, client=self.connection)
+            with trip:
+                status = self._relay(trip, call.to_client, begun)
+            if trip.body_read:
                 self._body = None
         self.server.console.about(
             function.name,
@@ -141,18 +141,18 @@ class Handler(BaseHTTPRequestHandler):
             f"({(time.monotonic() - begun) * 1000:.0f} ms) {call.call_id}",
         )
 
-    def _relay(self, exchange: Exchange, added: headers.Headers, begun: float) -> str:
-        """Answer with the function's response; return its status, for the log."""
+    def _relay(self, trip: RoundTrip, added: headers.HeaderList, begun: float) -> str:
+        """Answer with the function's response; return words for the log, its status first."""
         try:
-            response = exchange.response()
+            response = trip.response()
             added = [*added, _duration(begun)]
-            self._send_response(response, added, exchange.pieces(response))
+            self._send_response(response, added, trip.pieces(response))
         except ClientGone:
             self.close_connection = True
             return "- client gone"
         except RequestFailed as error:
             if self._begun:
-                # Only a broken connection tells the client that this is not all.
+                # Only a broken connection can tell the client that the body is not complete.
                 self.close_connection = True
                 return f"- {error}"
             self._refuse(error, [*added, _duration(begun)])
@@ -169,17 +169,18 @@ class Handler(BaseHTTPRequestHandler):
             raise MalformedRequest("X-Callback-Url is not a URL that begins with http")
         body = self._read_small()
 
-        def invoke() -> Answer:
+        def invoke() -> QueuedAnswer:
             once = iter([body]) if body else None
-            request = Request("POST", where.target, call.to_function, once)
+            request = OutgoingRequest("POST", where.target, call.to_function, once)
             with function.request() as runtime:
-                timeout = _timeout(call.to_function, runtime.program.exec_timeout)
-                with Exchange(runtime.pool, request, timeout=timeout) as exchange:
-                    response = exchange.response()
-                    whole = b"".join(exchange.pieces(response))
-                    return Answer(response.status, headers.end_to_end(response.headers), whole)
+                timeout = _timeout(call.to_function, runtime.deployment.exec_timeout)
+                with RoundTrip(runtime.pool, request, timeout=timeout) as trip:
+                    response = trip.response()
+                    whole = b"".join(trip.pieces(response))
+                    fields = headers.end_to_end(response.headers)
+                    return QueuedAnswer(response.status, fields, whole)
 
-        self.server.background.put(Call(function.name, call.call_id, callback, invoke))
+        self.server.call_queue.put(QueuedCall(function.name, call.call_id, callback, invoke))
         self._answer(HTTPStatus.ACCEPTED, b"", call.to_client)
 
     def _read_small(self) -> bytes:
@@ -211,23 +212,23 @@ class Handler(BaseHTTPRequestHandler):
             HTTPStatus.OK, json.dumps(listed).encode(), [("Content-Type", "application/json")]
         )
 
-    # Answers.
+    # Responses.
 
-    def _refuse(self, error: RequestFailed, added: headers.Headers | None = None) -> None:
+    def _refuse(self, error: RequestFailed, added: headers.HeaderList | None = None) -> None:
         text = [
             ("Content-Type", "text/plain; charset=utf-8"),
             ("X-Content-Type-Options", "nosniff"),
         ]
         self._answer(error.status, f"{error}\n".encode(), [*(added or []), *error.headers, *text])
 
-    def _answer(self, status: int, body: bytes, fields: headers.Headers) -> None:
+    def _answer(self, status: int, body: bytes, fields: headers.HeaderList) -> None:
         """Answer in the gateway's own name."""
         self._send_head(status, HTTPStatus(status).phrase, fields, str(len(body)))
         if self.command != "HEAD":
             self.wfile.write(body)
 
     def _send_response(
-        self, response: HTTPResponse, added: headers.Headers, pieces: Iterator[bytes]
+        self, response: HTTPResponse, added: headers.HeaderList, pieces: Iterator[bytes]
     ) -> None:
         own = headers.end_to_end(response.headers)
         names = {name.lower() for name, _ in own}
@@ -247,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         self,
         status: int,
         reason: str,
-        fields: headers.Headers,
+        fields: headers.HeaderList,
         length: str | None,
         *,
         chunked: bool = False,
@@ -267,7 +268,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _drop_body(self, body: Iterator[bytes]) -> None:
-        """Let a client that still sends finish for a moment, or it would miss its answer."""
+        """Read on for a moment: a client that is cut off while it sends would miss its answer."""
         self.close_connection = True
         latest = time.monotonic() + LINGER_SECONDS
         with suppress(OSError, MalformedBody):
@@ -277,11 +278,11 @@ class Handler(BaseHTTPRequestHandler):
                     break
 
     def log_message(self, *_arguments: object) -> None:
-        """Print nothing: calls are logged with what the gateway knows of them."""
+        """Print nothing here: the gateway logs each call itself, with more than this knows."""
 
 
-def _timeout(forwarded: headers.Headers, exec_timeout: float) -> float | None:
-    """Return the seconds that a call may take, None for a stream, as the watchdog decides."""
+def _timeout(forwarded: headers.HeaderList, exec_timeout: float) -> float | None:
+    """Return the seconds that the watchdog would let a call take, or None for a stream."""
     accept = headers.get(forwarded, "Accept").lower()
     if any(kind in accept for kind in _STREAMS):
         return None

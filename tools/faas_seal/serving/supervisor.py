@@ -1,4 +1,4 @@
-"""Keeps one function served: changed, it is replaced; crashed, it is started again."""
+"""The supervisor of one function: replaces it after a change, starts it again after a crash."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from pathlib import Path
 from faas_sealed.formats.errors import SealError
 
 from faas_seal.project.python_env import find_interpreter
-from faas_seal.serving.connections import IDLE_SECONDS
+from faas_seal.project.watching import Stamp, stamp
 from faas_seal.serving.console import Console
-from faas_seal.serving.deployment import NAMESPACE, Program, Stamp, load_program, stamp
+from faas_seal.serving.deployment import NAMESPACE, Deployment, load_deployment
 from faas_seal.serving.refusals import RuntimeDown
-from faas_seal.serving.runtime import Runtime
+from faas_seal.serving.runtime_connections import IDLE_SECONDS
+from faas_seal.serving.runtime_process import RuntimeProcess
 
 WATCH_SECONDS = 0.5
-# The longest that a call waits for what was changed before it was made.
+# How long a call waits at most for a change that was made before it.
 REPLACE_SECONDS = 5.0
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-# A runtime that has lived so long did not end because of how it was started.
+# A runtime that has lived this long did not end because of how it was started.
 SETTLED_SECONDS = 30.0
 
 
 class Supervisor:
-    """One function of a stack file, as that and its sealed file have it now."""
+    """Serves one function as the stack file and its sealed file have it now."""
 
     def __init__(self, stack: Path, name: str, console: Console) -> None:
         self.name = name
         self._stack = stack
         self._console = console
-        self._program = load_program(stack, name)
+        self._deployment = load_deployment(stack, name)
         self._created = datetime.now(timezone.utc)
         self._invocations = 0
         self._lock = threading.Condition()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._runtime: Runtime | None = None
+        self._runtime: RuntimeProcess | None = None
         self._seen = self._stamps()
         self._watcher = threading.Thread(target=self._watch, name=self.name, daemon=True)
         self._retiring: list[threading.Thread] = []
@@ -49,11 +50,11 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the function for the first time; raise SealError if it is never ready."""
-        self._runtime = self._launch(self._program)
+        self._runtime = self._launch(self._deployment)
         self._watcher.start()
 
     def tell_to_end(self) -> None:
-        """Let what is under way end; start nothing more."""
+        """Start nothing more, and tell the runtime to finish its requests and end."""
         self._stopping.set()
         self._wake.set()
         if self._runtime is not None:
@@ -70,7 +71,7 @@ class Supervisor:
             self._runtime.end()
 
     def description(self) -> dict[str, object]:
-        """Return what the gateway's API tells of a function (FunctionStatus in faas-provider)."""
+        """Return the function as the gateway's API lists it (FunctionStatus in faas-provider)."""
         available = self._runtime is not None and self._runtime.status() is None
         return {
             "name": self.name,
@@ -86,11 +87,11 @@ class Supervisor:
         }
 
     @contextmanager
-    def request(self) -> Iterator[Runtime]:
-        """Give the runtime for one request, which keeps it from ending meanwhile.
+    def request(self) -> Iterator[RuntimeProcess]:
+        """Lend the runtime for one request, during which it is not ended.
 
-        What was changed just before is waited for, but not for long. Raises RuntimeDown if
-        there is no runtime.
+        A change made just before the request is waited for, but not for long. Raises
+        RuntimeDown if there is no runtime.
         """
         with ExitStack() as stack:
             with self._lock:
@@ -105,25 +106,25 @@ class Supervisor:
             yield runtime
 
     def _stamps(self) -> tuple[Stamp | None, ...]:
-        return stamp(self._stack), stamp(self._program.sealed_file)
+        return stamp(self._stack), stamp(self._deployment.sealed_file)
 
     def _changed(self) -> tuple[Stamp | None, ...]:
-        """Return the stamps of files that have changed and were not acted on yet, or nothing."""
+        """Return the stamps of all files if one has changed since the last replacement, else ()."""
         stamps = self._stamps()
-        # A file that is not there is being written.
+        # A missing file is about to be replaced.
         if self._stopping.is_set() or None in stamps or stamps == self._seen:
             return ()
         return stamps
 
-    def _launch(self, program: Program) -> Runtime:
-        python = find_interpreter(program, self._say, self._stopping)
-        runtime = Runtime(program, python, self._console)
+    def _launch(self, deployment: Deployment) -> RuntimeProcess:
+        python = find_interpreter(deployment.python_env, self._say, self._stopping)
+        runtime = RuntimeProcess(deployment, python, self._console)
         try:
             runtime.wait_ready(self._stopping)
         except BaseException:
             runtime.end(0)
             raise
-        self._program = program
+        self._deployment = deployment
         return runtime
 
     def _watch(self) -> None:
@@ -142,12 +143,12 @@ class Supervisor:
         self._settle(self._seen)
 
     def _settle(self, seen: tuple[Stamp | None, ...]) -> None:
-        """Let the calls go on that wait for what has changed."""
+        """Remember what was acted on, and let the calls that wait for it go on."""
         with self._lock:
             self._seen = seen
             self._lock.notify_all()
 
-    def _revive(self, runtime: Runtime) -> None:
+    def _revive(self, runtime: RuntimeProcess) -> None:
         now = time.monotonic()
         if self._start_at is None:
             runtime.end(0)
@@ -158,12 +159,12 @@ class Supervisor:
         elif now >= self._start_at:
             self._replace(runtime)
 
-    def _replace(self, old: Runtime) -> None:
+    def _replace(self, old: RuntimeProcess) -> None:
         try:
-            program = load_program(self._stack, self.name)
-            if program == old.program and old.status() is None:
-                return  # the stack file has changed, but for others
-            new = self._launch(program)
+            deployment = load_deployment(self._stack, self.name)
+            if deployment == old.deployment and old.status() is None:
+                return  # only other functions of the stack file have changed
+            new = self._launch(deployment)
         except (SealError, OSError) as error:
             if self._stopping.is_set():
                 return

@@ -1,1 +1,1 @@
-"""A function's tests, run on what would be sealed of it."""
+"""The running of a function's tests on exactly what would be sealed of it."""

@@ -1,9 +1,9 @@
-"""Runs a function's tests on its bundle, as a program of its own.
+"""A program of its own that runs pytest on a function's tests and its bundle.
 
 python pytest_child.py TEMPLATE TESTS [PYTEST ARGUMENT]…   with the bundle on standard input
 
-TESTS is a folder with the package `function` that holds the tests and nothing else; the
-modules of the bundle come from memory, by the loader that loads them in a container.
+TESTS is a folder with the package `function`, which holds only the tests. The modules of
+the bundle come from memory, through the loader that a container has.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from _typeshed.importlib import MetaPathFinderProtocol
 
 MISSING_PYTEST = 97
-# A folder of a virtual environment for what tests need and a handler must not find.
+# The folder of a virtual environment for packages that only the tests may find.
 FOR_TESTS = "for-tests"
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the bundle's modules, and lets its packages have the tests of their folders too."""
+class _WithTests(importlib.abc.MetaPathFinder):
+    """Finds the bundle's modules, and adds the tests of a package's folder to the package."""
 
     def __init__(self, bundle: MetaPathFinderProtocol, tests: str) -> None:
         self._bundle = bundle
@@ -60,7 +60,7 @@ def main(template: str, tests: str, arguments: list[str]) -> int:
         traceback.print_exc()
         print("faas-seal: the sealed handler cannot be imported", file=sys.stderr)
         return 1
-    finder = _Finder(sys.meta_path[0], tests)  # the bundle's, which comes first
+    finder = _WithTests(sys.meta_path[0], tests)  # the bundle's finder is the first
     sys.meta_path[0] = finder
     for name, module in sys.modules.items():
         if name.partition(".")[0] == "function" and hasattr(module, "__path__"):

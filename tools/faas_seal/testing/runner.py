@@ -1,4 +1,4 @@
-"""A function's tests, run on what would be sealed of it."""
+"""The test runner: a function's tests and its bundle, brought together for pytest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,20 +15,17 @@ from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE
 
 from faas_seal.errors import ProgramMissing, UsageError
-from faas_seal.project.keystore import Keystore
-from faas_seal.project.python_env import find_interpreter, install_beside
-from faas_seal.project.stackfile import SEALED_FILE, StackFile, check_name
-from faas_seal.project.template import find_template
-from faas_seal.sealing.draft import source_of
+from faas_seal.project.python_env import PythonEnv, find_interpreter, install_beside
+from faas_seal.project.stackfile import StackFile, check_name
+from faas_seal.sealing.draft import REQUIREMENTS, source_of
 from faas_seal.sealing.source import read_source
-from faas_seal.serving.deployment import Program
 from faas_seal.testing import pytest_child
 
-# Whether a `.sealignore` leaves them out or not.
+# These are tests, whether a `.sealignore` names them or not.
 _TESTS = pathspec.GitIgnoreSpec.from_lines(
     ["tests/", "test/", "test_*.py", "*_test.py", "conftest.py"]
 )
-# Of pytest.ExitCode; others mean that tests have failed, or could not be run.
+# From pytest.ExitCode. Other codes mean that tests have failed or could not be run.
 _USAGE = 4
 _NO_TESTS = 5
 
@@ -37,10 +33,11 @@ _NO_TESTS = 5
 def run_tests(
     stack: StackFile, name: str, arguments: Sequence[str], say: Callable[[str], None]
 ) -> int:
-    """Run the tests of a function in its own Python; return an exit status.
+    """Run the tests of a function in its own Python, and return an exit status.
 
-    The handler and its modules are what `seal` would seal, loaded as in a container.
-    Raises UsageError if there are no tests, ProgramMissing if there is no pytest.
+    `arguments` go to pytest. The handler and its modules are those that `seal` would seal,
+    loaded as in a container. Raises UsageError if there are no tests, ProgramMissing if
+    there is no pytest, and CannotServe if the function's Python cannot be made.
     """
     function = stack.function(check_name(name))
     source = stack.folder / source_of(function)
@@ -48,24 +45,17 @@ def run_tests(
     tests = [path for path in (*read.left_out, *read.files) if _TESTS.match_file(path)]
     if not tests:
         raise _no_tests(source)
-    # pytest takes tests from a disk alone, and one file cannot be two modules.
+    # pytest reads tests only from a disk. So they cannot be in the bundle as well: one file
+    # would be two modules.
     bundle = pack({path: data for path, data in read.files.items() if path not in tests})
-    program = Program(
-        name=name,
-        template=find_template(stack.folder.resolve(), function.lang),
-        # It need not be there: the requirements are beside it, and pip runs elsewhere.
-        sealed_file=source.resolve() / SEALED_FILE,
-        folder=Keystore(stack.folder.resolve()).folder / "local" / name,
-        exec_timeout=0,
-        environment={},
-    )
-    python = find_interpreter(program, say, threading.Event())
+    env = PythonEnv.of(stack.folder.resolve(), function, source.resolve() / REQUIREMENTS)
+    python = find_interpreter(env, say)
     with TemporaryDirectory(prefix=f"{name}-tests-") as folder:
         for path in tests:
             _copy(source, Path(folder, "function"), path)
-        # What only PYTHONPATH finds is not in a container.
+        # A container has no module that only PYTHONPATH finds.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        command = [str(python), pytest_child.__file__, str(program.template.folder), folder]
+        command = [str(python), pytest_child.__file__, str(env.template.folder), folder]
 
         def run() -> int:
             return subprocess.run(  # noqa: S603 - no shell, and the user's own arguments
@@ -75,7 +65,7 @@ def run_tests(
         status = run()
         if status == pytest_child.MISSING_PYTEST and python != Path(sys.executable):
             say("installing pytest beside its requirements, once")
-            install_beside(program, python, "pytest", pytest_child.FOR_TESTS)
+            install_beside(env, python, "pytest", pytest_child.FOR_TESTS)
             status = run()
     if status == pytest_child.MISSING_PYTEST:
         raise ProgramMissing(
@@ -91,7 +81,7 @@ def run_tests(
 
 
 def _copy(source: Path, package: Path, path: str) -> None:
-    """Copy a file or folder of tests; folders above it are packages if they are in the source."""
+    """Copy a test file or a folder of tests, and mark the packages above it as the source does."""
     target = package / path
     target.parent.mkdir(parents=True, exist_ok=True)
     if (source / path).is_dir():

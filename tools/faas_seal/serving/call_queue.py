@@ -1,4 +1,4 @@
-"""The queue behind `/async-function/`, as the gateway and the queue-worker have it."""
+"""The queue behind `/async-function/`, with the limits of OpenFaaS's gateway and queue-worker."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import requests
 from faas_sealed.formats.errors import RequestFailed
 from requests.structures import CaseInsensitiveDict
 
-from faas_seal.serving import headers
 from faas_seal.serving.console import Console
+from faas_seal.serving.headers import HeaderList
 from faas_seal.serving.refusals import QueueFull
 
-# The gateway's limit for what it puts into the queue.
+# The gateway's limit for a body in the queue.
 BODY_BYTES = 256_000
 QUEUE_LENGTH = 256
 WORKERS = 4
@@ -24,37 +24,37 @@ CALLBACK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Call:
+class QueuedAnswer:
+    """The answer to an asynchronous call, read to its end."""
+
+    status: int
+    headers: HeaderList = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class QueuedCall:
     """An asynchronous call. `callback` is a URL or empty; `invoke` makes the call."""
 
     name: str
     call_id: str
     callback: str
-    invoke: Callable[[], Answer] = field(repr=False)
+    invoke: Callable[[], QueuedAnswer] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the function, or the gateway for it, answered."""
-
-    status: int
-    headers: headers.Headers = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-class Background:
+class CallQueue:
     """Makes the calls that were accepted with 202, a few at a time, and calls back."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._queue: queue.Queue[Call] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[QueuedCall] = queue.Queue(QUEUE_LENGTH)
         self._stopping = threading.Event()
 
     def start(self) -> None:
         for _ in range(WORKERS):
             threading.Thread(target=self._work, name="background", daemon=True).start()
 
-    def put(self, call: Call) -> None:
+    def put(self, call: QueuedCall) -> None:
         """Accept a call, or raise QueueFull."""
         try:
             self._queue.put_nowait(call)
@@ -62,7 +62,7 @@ class Background:
             raise QueueFull(f"{QUEUE_LENGTH} asynchronous calls are waiting already") from None
 
     def stop(self) -> None:
-        """Begin no more calls. Those under way go on."""
+        """Begin no more calls. Calls under way go on."""
         self._stopping.set()
 
     def waiting(self) -> int:
@@ -79,16 +79,19 @@ class Background:
             try:
                 answer = call.invoke()
             except RequestFailed as error:
-                # The queue-worker has the gateway's answer here.
-                answer = Answer(error.status, [], str(error).encode())
+                # OpenFaaS's queue-worker gets the gateway's answer in this case.
+                answer = QueuedAnswer(error.status, [], str(error).encode())
             seconds = time.monotonic() - begun
             text = f"async {call.call_id} {answer.status} ({seconds * 1000:.0f} ms)"
             if call.callback:
                 text += self._call_back(call, answer, seconds)
             self._console.about(call.name, text)
 
-    def _call_back(self, call: Call, answer: Answer, seconds: float) -> str:
-        """POST an answer: its own headers, never the request's, which had the key."""
+    def _call_back(self, call: QueuedCall, answer: QueuedAnswer, seconds: float) -> str:
+        """POST an answer with its own headers, not with the request's, which hold the key.
+
+        Return the words for the log.
+        """
         sent = CaseInsensitiveDict(answer.headers)
         sent["X-Duration-Seconds"] = f"{seconds:f}"
         sent["X-Function-Status"] = str(answer.status)
@@ -100,7 +103,7 @@ class Background:
                 data=answer.body,
                 headers=sent,
                 timeout=CALLBACK_SECONDS,
-                # Or else a password for that host would be taken from ~/.netrc.
+                # Without this, requests would add a password for that host from ~/.netrc.
                 auth=lambda request: request,
             )
         except (requests.RequestException, ValueError) as error:

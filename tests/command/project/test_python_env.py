@@ -1,4 +1,4 @@
-"""A function with requirements gets a virtual environment of its own; any other, this Python."""
+"""The Python of a function: this one, or with requirements a virtual environment of its own."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from faas_seal.project.python_env import find_interpreter
-from faas_seal.project.template import Template, find_template
-from faas_seal.serving.deployment import Program
-from faas_seal.serving.refusals import CannotServe
+from faas_seal.errors import CannotServe
+from faas_seal.project.python_env import PythonEnv, find_interpreter
+from faas_seal.project.template import Template
 
 NEEDED_BY_ALL = "cryptography\nflask\n"
 
 
 def wheel(folder: Path, name: str, requires: str = "") -> Path:
-    """Make a wheel whose one module says its name."""
+    """Make a wheel with one module, which prints its name."""
     info = f"{name}-1.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
     files = {
@@ -40,7 +39,7 @@ def wheel(folder: Path, name: str, requires: str = "") -> Path:
 
 
 class Workshop:
-    """A template that needs a wheel `common`, and a function whose requirements a test sets."""
+    """A template that needs the wheel `common`, and a function with the requirements of a test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +54,7 @@ class Workshop:
         self.requirements = folder / "requirements.txt"
 
     def would_make(self) -> bool:
-        """Tell whether an environment is missing: its making is ended at once."""
+        """Tell whether an environment would be made, without making it."""
         stopping = threading.Event()
         stopping.set()
         try:
@@ -65,15 +64,8 @@ class Workshop:
         return False
 
     def find(self, stopping: threading.Event | None = None) -> Path:
-        program = Program(
-            name="greet",
-            template=Template(self.template),
-            sealed_file=self.folder / "function.sealed",
-            folder=self.folder / "cache",
-            exec_timeout=30,
-            environment={},
-        )
-        return find_interpreter(program, self.said.append, stopping or threading.Event())
+        env = PythonEnv(Template(self.template), self.requirements, self.folder / "cache")
+        return find_interpreter(env, self.said.append, stopping)
 
 
 def output(python: Path, code: str) -> str:
@@ -101,7 +93,7 @@ def test_requirements_are_installed_once(workshop: Workshop) -> None:
     workshop.requirements.write_text("wanted\n")
     python = workshop.find()
     assert output(python, "import common, wanted") == "common\nwanted\n"
-    # Nothing of this Python's packages is seen.
+    # It does not see the packages of this Python.
     with pytest.raises(subprocess.CalledProcessError):
         output(python, "import pytest")
     assert not workshop.would_make()
@@ -151,15 +143,3 @@ def test_the_templates_pins_are_checked(workshop: Workshop) -> None:
     wheel(workshop.folder, "common", requires="wanted")
     with pytest.raises(CannotServe, match="hash"):
         workshop.find()
-
-
-def test_the_projects_template_goes_before_the_commands_own(tmp_path: Path) -> None:
-    own = find_template(tmp_path, "python3-encrypted")
-    assert own.index.is_file()
-    assert own.constraints.is_file()
-    assert own.requirements.is_file()
-    folder = tmp_path / "template" / "python3-encrypted-slim"
-    folder.mkdir(parents=True)
-    (folder / "index.py").touch()
-    assert find_template(tmp_path, "python3-encrypted-slim") == Template(folder)
-    assert find_template(tmp_path, "python3-encrypted") == own

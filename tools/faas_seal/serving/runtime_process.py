@@ -1,4 +1,4 @@
-"""One running version of a function: index.py, started as the watchdog would start it."""
+"""The process of one version of a function: index.py, started as the watchdog would start it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tempfile import NamedTemporaryFile
 
 from faas_sealed.formats.wire import READY_PATH
 
+from faas_seal.errors import CannotServe
 from faas_seal.project.child import POLL_SECONDS, Child
 from faas_seal.project.stackfile import SEALED_FILE
-from faas_seal.serving.connections import LOOPBACK, ConnectionPool
 from faas_seal.serving.console import Console
-from faas_seal.serving.deployment import Program
-from faas_seal.serving.refusals import CannotServe
+from faas_seal.serving.deployment import Deployment
+from faas_seal.serving.runtime_connections import LOOPBACK, ConnectionPool
 
 READY_SECONDS = 60.0
-# What is under way may end in peace, but Ctrl-C should not feel broken.
+# Calls under way may finish, but Ctrl-C should not feel broken.
 END_SECONDS = 3.0
 
 
-class Runtime:
+class RuntimeProcess:
     """A process that serves one version of a function on a port of its own."""
 
-    def __init__(self, program: Program, python: Path, console: Console) -> None:
-        self.program = program
+    def __init__(self, deployment: Deployment, python: Path, console: Console) -> None:
+        self.deployment = deployment
         self.started = time.monotonic()
         self._console = console
         self._last_error = ""
@@ -37,44 +37,44 @@ class Runtime:
         self._requests = 0
         port = _free_port()
         self.pool = ConnectionPool(port)
-        program.home.mkdir(parents=True, exist_ok=True)
-        # A copy, as an image holds one: when the file changes, the supervisor starts another
-        # runtime, with whatever else has changed, and this one shall not follow.
-        self._sealed_file = NamedTemporaryFile(  # noqa: SIM115 - as long as the runtime lives
-            dir=program.folder, suffix=f"-{SEALED_FILE}"
+        deployment.home.mkdir(parents=True, exist_ok=True)
+        # The runtime reads a copy, as it would in an image, and so does not follow a change
+        # of the file. The supervisor starts another runtime with all that has changed.
+        self._sealed_file = NamedTemporaryFile(  # noqa: SIM115 - lives as long as the process
+            dir=deployment.folder, suffix=f"-{SEALED_FILE}"
         )
-        self._sealed_file.write(program.sealed_file.read_bytes())
+        self._sealed_file.write(deployment.sealed_file.read_bytes())
         self._sealed_file.flush()
         self._child = Child(
-            [str(python), str(program.template.index)],
-            program.variables(python, port, self._sealed_file.name),
-            program.home,
+            [str(python), str(deployment.python_env.template.index)],
+            deployment.variables(python, port, self._sealed_file.name),
+            deployment.home,
             self._on_line,
         )
 
     def status(self) -> int | None:
-        """Return how the process ended, as subprocess.Popen.returncode, or None if it runs."""
+        """Return the exit status, as subprocess.Popen.returncode has it, or None while it runs."""
         return self._child.status()
 
     def wait_ready(self, stopping: threading.Event) -> None:
-        """Return when the function is ready; raise CannotServe, with why, if it will not be."""
+        """Return when the function is ready; raise CannotServe, with the reason, if it never is."""
         latest = time.monotonic() + READY_SECONDS
         while not stopping.wait(POLL_SECONDS):
             status = self.status()
             if status is not None:
                 self._child.kill()
                 why = self._last_error or f"the runtime ended with status {status}"
-                name = self.program.name
+                name = self.deployment.name
                 raise CannotServe(f"{name} did not start: {why}", hint=f"faas-seal doctor {name}")
             if self._ready():
                 return
             if time.monotonic() >= latest:
-                raise CannotServe(f"{self.program.name} was not ready in {READY_SECONDS:.0f} s")
+                raise CannotServe(f"{self.deployment.name} was not ready in {READY_SECONDS:.0f} s")
         raise CannotServe("the gateway is ending")
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Count a request under way: while there is one, `drain` does not end the runtime."""
+        """Count a request as under way, for which `drain` waits."""
         with self._lock:
             self._requests += 1
         try:
@@ -84,25 +84,25 @@ class Runtime:
                 self._requests -= 1
 
     def drain(self, stopping: threading.Event) -> None:
-        """End once the requests under way have, or `exec_timeout` has passed."""
-        latest = time.monotonic() + self.program.exec_timeout
+        """End the runtime after the requests under way, or when `exec_timeout` has passed."""
+        latest = time.monotonic() + self.deployment.exec_timeout
         while self._requests and time.monotonic() < latest:
             if stopping.wait(POLL_SECONDS):
                 break
         self.end()
 
     def tell_to_end(self) -> None:
-        """Let the runtime finish what it has and end: the end of its standard input says so."""
+        """Tell the runtime, by the end of its standard input, to finish its requests and end."""
         self.pool.close_idle()
         self._child.close_input()
 
     def end(self, seconds: float = END_SECONDS) -> None:
-        """End the runtime and all that it started, by force after so many seconds."""
+        """End the runtime and all that it started; kill them after so many seconds."""
         self.tell_to_end()
         self._child.wait(seconds)
         self._child.kill()
         self._sealed_file.close()
-        # Whoever waited for it learns that now, and passes the end of an answer on.
+        # Threads that waited for the runtime notice its end now, and finish their answers.
         latest = time.monotonic() + END_SECONDS
         while self._requests and time.monotonic() < latest:
             time.sleep(POLL_SECONDS)
@@ -118,12 +118,12 @@ class Runtime:
             connection.close()
 
     def _on_line(self, line: bytes, error: bool) -> None:
-        # Nobody has ever heard of the copy.
-        line = line.replace(self._sealed_file.name.encode(), bytes(self.program.sealed_file))
+        # The user knows the sealed file, but not its copy.
+        line = line.replace(self._sealed_file.name.encode(), bytes(self.deployment.sealed_file))
         if error and line.strip():
             text = line.decode("utf-8", "replace").strip()
             self._last_error = text.removeprefix("faas-seal: error: ")
-        self._console.log(self.program.name, line, error=error)
+        self._console.log(self.deployment.name, line, error=error)
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Serves functions until a signal ends it all."""
+"""One run of the local gateway, from the first start to the signal that ends it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from faas_seal.errors import CannotServe
 from faas_seal.project.stackfile import StackFile, find
 from faas_seal.project.watching import changes
 from faas_seal.sealing.draft import source_of
 from faas_seal.sealing.drift import forgotten
 from faas_seal.serving.console import Console
-from faas_seal.serving.refusals import CannotServe
-from faas_seal.serving.server import Gateway
+from faas_seal.serving.server import LocalGateway
 from faas_seal.serving.supervisor import Supervisor
 
-# How long `seal --watch`, or a person, may take to seal what was saved before a word is said.
+# How long a person, or `seal --watch`, has to seal a saved change before a note is printed.
 SEALED_MEANWHILE_SECONDS = 2.0
 
-# What ends the waiting: a signal's number, a function that is ready, or one that is not.
+# A signal, a function that is ready, or the reason why one is not.
 _Event = signal.Signals | Supervisor | Exception
 
 
-def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
+def serve_until_signal(stack_path: Path, names: Sequence[str], port: int) -> None:
     """Serve the functions `names` on 127.0.0.1:`port` until SIGINT, SIGTERM or SIGHUP.
 
-    Raises SealError if one of them cannot be started. No process is left either way.
+    Raises SealError if a function cannot be started. Either way no process is left.
     """
     console = Console()
-    # The one queue that a signal handler may put into.
+    # A signal handler may use no other queue: SimpleQueue's `put` is reentrant.
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: events.put(signal.Signals(number)))
@@ -65,13 +65,13 @@ def serve(stack_path: Path, names: Sequence[str], port: int) -> None:
             starter.join()
         for function in functions.values():
             function.stop()
-        if waiting := gateway.background.waiting():
+        if waiting := gateway.call_queue.waiting():
             console.say(f"{waiting} asynchronous calls were not made any more")
         console.close()
 
 
 def _tell_of_changes(stack_path: Path, name: str, console: Console) -> None:
-    """Say, now and after each change, if what is served is not what the source says."""
+    """Print a note, now and after each change, if the source is newer than the sealed file."""
     stack = StackFile.load(stack_path)
     changed = changes([stack.folder / source_of(stack.function(name))])
     while True:
@@ -100,9 +100,9 @@ def _start(function: Supervisor, events: queue.SimpleQueue[_Event]) -> None:
 
 def _open(
     port: int, functions: Mapping[str, Supervisor], console: Console, stack_path: Path
-) -> Gateway:
+) -> LocalGateway:
     try:
-        return Gateway(port, functions, console)
+        return LocalGateway(port, functions, console)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -114,11 +114,11 @@ def _open(
 
 
 def _option(stack_path: Path) -> str:
-    """Return what names the stack file on a command line, where that is needed."""
+    """Return the option that names the stack file, or nothing where the command finds it itself."""
     return "" if stack_path == find(None) else f" -f {shlex.quote(str(stack_path))}"
 
 
-def _announce(console: Console, gateway: Gateway, stack_path: Path) -> None:
+def _announce(console: Console, gateway: LocalGateway, stack_path: Path) -> None:
     stack = _option(stack_path)
     for name in gateway.functions:
         console.about(name, f"ready at {gateway.url}/function/{name}")

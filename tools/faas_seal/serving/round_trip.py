@@ -13,31 +13,31 @@ from types import TracebackType
 
 from faas_sealed.formats.errors import MalformedBody
 
-from faas_seal.serving.connections import LOOPBACK, Connection, ConnectionPool
 from faas_seal.serving.framing import PIECE_BYTES
-from faas_seal.serving.headers import Headers
+from faas_seal.serving.headers import HeaderList
 from faas_seal.serving.refusals import RuntimeDown
+from faas_seal.serving.runtime_connections import LOOPBACK, ConnectionPool, RuntimeConnection
 
-# How long a client may go on sending a body that nobody wants any more. A client that
-# is cut off while it sends may never read its answer.
+# How long a client may go on sending a body that is no longer wanted. A client that is
+# cut off while it sends may never read its answer.
 LINGER_SECONDS = 1.0
 
-# What Go's transport repeats by itself when an idle connection turns out to be dead.
+# Go's transport repeats these by itself when an idle connection turns out to be dead.
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LENGTH_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request for a function. `target` is in origin form, `body` None if there is none."""
+class OutgoingRequest:
+    """A request to a runtime. `target` is in origin form; `body` is None if there is none."""
 
     method: str
     target: str
-    headers: Headers = field(repr=False)
+    headers: HeaderList = field(repr=False)
     body: Iterator[bytes] | None = field(default=None, repr=False)
 
     def head(self, port: int) -> bytes:
-        """Return the request line and the headers as sent to a runtime."""
+        """Return the request line and the headers for the runtime on this port."""
         lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
         lines += [f"{name}: {value}" for name, value in self.headers if name.lower() != "host"]
         if self.body is not None:
@@ -47,17 +47,18 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-class Exchange:
-    """A request under way. Answer the client inside the `with` block: its end cuts loose ends.
+class RoundTrip:
+    """A request under way, and its response.
 
-    `timeout` is in seconds, None for a stream without a deadline. `client` is the socket
-    whose closing ends the exchange, where there is one.
+    Pass the response on inside the `with` block: when the block ends, whatever has not come
+    to its end is cut off. `timeout` is in seconds, or None for a stream without a deadline.
+    `client` is the socket, if there is one, whose closing ends the round trip.
     """
 
     def __init__(
         self,
         pool: ConnectionPool,
-        request: Request,
+        request: OutgoingRequest,
         *,
         timeout: float | None,
         client: socket.socket | None = None,
@@ -66,12 +67,12 @@ class Exchange:
         self._request = request
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._client = client
-        self._connection: Connection | None = None
+        self._connection: RuntimeConnection | None = None
         self._response: HTTPResponse | None = None
         self._sender: _BodySender | None = None
         self._whole = False
 
-    def __enter__(self) -> Exchange:
+    def __enter__(self) -> RoundTrip:
         return self
 
     def __exit__(
@@ -100,16 +101,16 @@ class Exchange:
         return self._request.body is None or (self._sender is not None and self._sender.read)
 
     def response(self) -> HTTPResponse:
-        """Send the request and return the response once its headers are there.
+        """Send the request, and return the response once its headers are there.
 
-        Raises RuntimeDown, TimedOut, ClientGone, or MalformedBody for the client's body.
+        Raises RuntimeDown, TimedOut or ClientGone, or MalformedBody for the client's body.
         """
         idle = self._pool.take()
         if idle is not None:
             try:
                 return self._attempt(idle)
             except (OSError, HTTPException) as error:
-                # It was dead already, unless the runtime has read the request.
+                # The connection was dead already, unless the runtime has read the request.
                 dead = isinstance(error, (RemoteDisconnected, ConnectionError))
                 repeatable = self._request.method in _REPEATABLE and self._request.body is None
                 if not (dead and repeatable):
@@ -121,24 +122,24 @@ class Exchange:
             raise self._failure(error) from None
 
     def pieces(self, response: HTTPResponse) -> Iterator[bytes]:
-        """Yield the response body as it comes; raise as `response` does if it breaks off."""
+        """Yield the response body as it comes. Raises what `response` raises if it breaks off."""
         try:
             while piece := response.read1(PIECE_BYTES):
                 yield piece
         except (OSError, HTTPException) as error:
             raise self._failure(error) from None
-        # `read1` does not tell when the connection ends before Content-Length is reached.
+        # `read1` does not notice a connection that ends before Content-Length is reached.
         if response.length:
             raise RuntimeDown("the runtime broke off its response")
         self._whole = not response.will_close
 
-    def _attempt(self, connection: Connection) -> HTTPResponse:
+    def _attempt(self, connection: RuntimeConnection) -> HTTPResponse:
         self._connection = connection
         connection.deadline = self._deadline
         connection.client = self._client
         head = self._request.head(self._pool.port)
-        # With a body the kernel waits up to 200 ms for its beginning, as Go's transport does:
-        # the runtime prefers requests that come whole.
+        # The kernel holds the head for up to 200 ms and sends it with the beginning of the
+        # body, as Go's transport does: the runtime prefers requests that arrive whole.
         connection.sendall(head, socket.MSG_MORE if self._request.body is not None else 0)
         if self._request.body is not None:
             self._sender = _BodySender(connection, self._request.body)
@@ -156,13 +157,13 @@ class Exchange:
 
 
 class _BodySender(threading.Thread):
-    """Sends a request body in chunks while the response may already be coming back.
+    """Sends a request body in chunks, while the response may already be coming back.
 
-    When the runtime wants no more of it, the rest is read and dropped. `read` tells that
-    the client's body has come to its end, `sent` that the runtime has all of it.
+    If the runtime wants no more of the body, the rest is read and dropped. `read` says that
+    the client's body was read to its end, `sent` that the runtime has all of it.
     """
 
-    def __init__(self, connection: Connection, body: Iterator[bytes]) -> None:
+    def __init__(self, connection: RuntimeConnection, body: Iterator[bytes]) -> None:
         super().__init__(name="body", daemon=True)
         self._connection = connection
         self._body = body
@@ -183,7 +184,7 @@ class _BodySender(threading.Thread):
         self.sent = wanted and self._send(b"0\r\n\r\n")
 
     def finish(self, client: socket.socket | None) -> None:
-        """Return when nothing is sent or read any more; cut the client off if it goes on."""
+        """Return when sending and reading are over. Cuts off a client that goes on too long."""
         self.join(LINGER_SECONDS)
         if self.is_alive() and client is not None:
             with suppress(OSError):

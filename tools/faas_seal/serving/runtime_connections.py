@@ -1,4 +1,4 @@
-"""Connections to a runtime, kept alive as the watchdog keeps them."""
+"""Connections to a function's runtime, kept alive as the watchdog keeps them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from contextlib import suppress
 from faas_seal.serving.refusals import ClientGone, TimedOut
 
 LOOPBACK = "127.0.0.1"
-# The watchdog's transport: IdleConnTimeout and MaxIdleConnsPerHost.
+# From the watchdog's transport: IdleConnTimeout and MaxIdleConnsPerHost.
 IDLE_SECONDS = 0.5
 IDLE_CONNECTIONS = 100
 
 
-class Connection(socket.socket):
+class RuntimeConnection(socket.socket):
     """A connection to a runtime.
 
-    Its reads give up when `deadline` (seconds of the monotonic clock) has passed, or
-    when `client` has hung up: the runtime learns both from the connection's end.
+    Its reads raise TimedOut once `deadline` (seconds of the monotonic clock) has passed, and
+    ClientGone once `client` has hung up. Closing the connection then tells the runtime.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,11 +39,11 @@ class Connection(socket.socket):
         return super().recv_into(buffer, nbytes, flags)
 
     def stale(self) -> bool:
-        """Tell whether the runtime has closed an idle connection, or said what nobody asked."""
+        """Tell whether the runtime has closed this idle connection, or sent something unasked."""
         return bool(_poll([(self.fileno(), select.POLLIN)], 0))
 
     def abort(self) -> None:
-        """End both directions; whoever reads or writes at the moment sees that."""
+        """Shut both directions. A thread that reads or writes at this moment notices it."""
         with suppress(OSError):
             self.shutdown(socket.SHUT_RDWR)
 
@@ -65,10 +65,10 @@ class ConnectionPool:
     def __init__(self, port: int) -> None:
         self.port = port
         self._lock = threading.Lock()
-        self._idle: list[tuple[float, Connection]] = []
+        self._idle: list[tuple[float, RuntimeConnection]] = []
 
-    def take(self) -> Connection | None:
-        """Return an idle connection that is still good, or None."""
+    def take(self) -> RuntimeConnection | None:
+        """Return an idle connection that still works, or None."""
         self.close_idle(IDLE_SECONDS)
         while True:
             with self._lock:
@@ -79,12 +79,12 @@ class ConnectionPool:
                 return connection
             connection.close()
 
-    def connect(self) -> Connection:
+    def connect(self) -> RuntimeConnection:
         """Return a new connection, or raise OSError."""
-        return Connection(self.port)
+        return RuntimeConnection(self.port)
 
-    def give(self, connection: Connection) -> None:
-        """Take back a connection whose response was read to its end."""
+    def give(self, connection: RuntimeConnection) -> None:
+        """Take back a connection whose last response was read to its end."""
         connection.deadline = connection.client = None
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS:
