@@ -15,7 +15,7 @@ import pytest
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, TRANSPORT_SEED, author_public
-from faas_sealed.settings import SECRETS, Settings, default_workers
+from faas_sealed.settings import SECRETS, Settings, default_workers, duration
 
 from tests.support import INDEX, free_port, seal_files
 
@@ -111,6 +111,20 @@ def test_a_key_where_the_name_of_a_secret_should_be_is_never_repeated(name: str)
 @pytest.mark.parametrize("name", GOOD)
 def test_an_empty_value_is_the_default(name: str) -> None:
     assert read(**{name: ""}) == read()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("500ms", 0.5), ("1m30s", 90), ("1h", 3600), ("1.5s", 1.5), (".5s", 0.5)],
+)
+def test_durations_are_gos(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 s", "1S", "1d", "one", "1s1", "0", "0s"])
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        duration(text)
 
 
 def test_no_limit_is_one_that_nobody_reaches() -> None:

@@ -46,6 +46,11 @@ COMMAND = (sys.executable, "-c", "from faas_seal.cli import main; main()")
 PATIENCE = 20.0
 
 
+def says(text: str) -> str:
+    """Return the source of a handler that answers a text."""
+    return f"def handle(event, context):\n    return {text!r}\n"
+
+
 class LocalRun:
     """A running `faas-seal local-run`."""
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from faas_seal.project.watching import changes
 
-from tests.command.serving.conftest import COMMAND, Project
+from tests.command.serving.conftest import COMMAND, Project, says
 from tests.support import Output, wait_until
 
-HANDLER = "def handle(event, context):\n    return {!r}\n"
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let SIGINT end what a test starts, even where the tests themselves ignore it.
+
+    A shell lets the commands that it runs in the background ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_next_call_has_what_was_saved(project: Project) -> None:
-    project.write("program", HANDLER.format("first"))
+    project.write("program", says("first"))
     project.seal()
     watching = subprocess.Popen(
         [*COMMAND, "seal", "--watch"],
@@ -33,14 +44,14 @@ def test_the_next_call_has_what_was_saved(project: Project) -> None:
         stderr.wait_for("Ctrl-C ends it")
         with project.serving() as served:
             assert served.call().text == "first"
-            project.write("program", HANDLER.format("second"))
+            project.write("program", says("second"))
             wait_until(lambda: served.call().text == "second", "the second handler answers")
 
             project.write("program", "def handle(event, context:\n")
             stderr.wait_for("handler.py does not compile")
             assert served.call().text == "second"
 
-            project.write("program", HANDLER.format("third"))
+            project.write("program", says("third"))
             wait_until(lambda: served.call().text == "third", "the third handler answers")
 
             ignoring = project.folder / "program" / ".sealignore"
@@ -50,14 +61,17 @@ def test_the_next_call_has_what_was_saved(project: Project) -> None:
             shutil.rmtree(ignoring)
         # Neither a change that changes nothing, nor one that is left out, is worth a word.
         (project.folder / "program" / "handler_test.py").write_text("")
-        project.write("program", HANDLER.format("fourth"))
+        project.write("program", says("fourth"))
         wait_until(lambda: stdout.text.count("program: sealed") == 3, "the fourth is sealed")
         assert "unchanged" not in stdout.text.partition("\n")[2]
     finally:
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
-        stdout.close()
-        stderr.close()
+        try:
+            assert watching.wait(10) == 0
+        finally:
+            watching.kill()
+            stdout.close()
+            stderr.close()
 
 
 def test_watching_goes_neither_with_json_nor_with_standard_input(project: Project) -> None:
@@ -76,14 +90,14 @@ def test_what_changes_before_the_watching_starts_counts(tmp_path: Path) -> None:
 
 
 def test_local_run_tells_of_a_seal_that_was_forgotten(project: Project) -> None:
-    project.write("program", HANDLER.format("first"))
+    project.write("program", says("first"))
     project.seal()
-    project.write("program", HANDLER.format("second"))
+    project.write("program", says("second"))
     told = "program | the source has changed since it was sealed: faas-seal seal program"
     with project.serving() as served:
         served.stderr.wait_for(told)
         assert served.call().text == "first"
-        project.write("program", HANDLER.format("third"))
+        project.write("program", says("third"))
         wait_until(lambda: served.stderr.text.count(told) == 2, "the change is told of")
         project.seal()
         wait_until(lambda: served.call().text == "third", "the third handler answers")

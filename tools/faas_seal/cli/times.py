@@ -1,4 +1,4 @@
-"""What options say of time."""
+"""Parsing of durations and times on the command line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import time
 
 import click
+from faas_sealed import settings
 
 from faas_seal.errors import UsageError
 from faas_seal.sealing.terms import When
-from faas_seal.serving.durations import parse_duration
 
 _DAY = 24 * 3600
 _SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}
@@ -26,9 +26,9 @@ def span(value: str) -> int | None:
 def duration(text: str, example: str) -> float:
     """Return the seconds in a duration such as 5m or 24h, or raise UsageError."""
     try:
-        return parse_duration(text)
+        return settings.duration(text)
     except ValueError as error:
-        raise UsageError(str(error), hint=example) from None
+        raise UsageError(f"{text!r} is not a duration: {error}", hint=example) from None
 
 
 def when(value: str) -> When:

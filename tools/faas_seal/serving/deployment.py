@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faas_sealed.formats.errors import FileRefused
+from faas_sealed.formats.errors import FileRefused, SealError
+from faas_sealed.settings import BY_NAME
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,12 +18,10 @@ from faas_seal.project.secrets import SECRET_SETTINGS, SecretFiles
 from faas_seal.project.stackfile import SEALED_FILE, StackFile, substitute
 from faas_seal.project.watching import Stamp, stamp
 from faas_seal.sealing.draft import REQUIREMENTS, source_of
-from faas_seal.serving.durations import parse_duration
 from faas_seal.serving.runtime_connections import LOOPBACK
 
 NAMESPACE = "openfaas-fn"
-# The watchdog's own default.
-_EXEC_TIMEOUT = "30s"
+_EXEC_TIMEOUT = BY_NAME["exec_timeout"]
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,10 @@ def load_deployment(stack_path: Path, name: str) -> Deployment:
     # These files win over the stack file, as with faas-cli.
     for file in function.environment_file:
         environment |= _environment_file(project / file)
-    timeout = environment.get("exec_timeout") or _EXEC_TIMEOUT
     try:
-        exec_timeout = parse_duration(timeout)
-    except ValueError as error:
-        raise StackFileRefused(f"exec_timeout of {name}: {error}") from None
+        exec_timeout = _EXEC_TIMEOUT.value(environment.get(_EXEC_TIMEOUT.name, ""))
+    except SealError as error:
+        raise StackFileRefused(f"functions.{name}.environment: {error}") from None
     return Deployment(
         name=name,
         sealed_file=sealed_file,

@@ -19,12 +19,12 @@ from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler
 
 from faas_sealed.formats.errors import MalformedBody, MalformedRequest, RequestFailed
+from faas_sealed.settings import duration
 
 from faas_seal.serving import headers
 from faas_seal.serving.call_queue import BODY_BYTES, CallQueue, QueuedAnswer, QueuedCall
 from faas_seal.serving.console import Console
 from faas_seal.serving.deployment import NAMESPACE
-from faas_seal.serving.durations import parse_duration
 from faas_seal.serving.framing import request_body
 from faas_seal.serving.refusals import (
     ClientGone,
@@ -287,7 +287,7 @@ def _timeout(forwarded: headers.HeaderList, exec_timeout: float) -> float | None
     if any(kind in accept for kind in _STREAMS):
         return None
     with suppress(ValueError):
-        return min(exec_timeout, parse_duration(headers.get(forwarded, "X-Timeout")))
+        return min(exec_timeout, duration(headers.get(forwarded, "X-Timeout")))
     return exec_timeout
 
 
