@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from tests.support import Answer, Output, session, wait_until
 
-# Executes the Python in the request's body and answers what that leaves in `answer`.
+# Executes the Python in the request's body, and answers with its variable `answer`.
 PROGRAM = """\
 import hashlib
 
@@ -79,7 +79,7 @@ class LocalRun:
         headers: Mapping[str, str] | None = None,
         method: str = "POST",
     ) -> Answer:
-        """Ask the gateway; an iterable body goes out in chunks."""
+        """Send a request to the gateway; an iterable body goes out in chunks."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, target, body, headers or {})
@@ -150,7 +150,7 @@ class Project:
         return self.folder / "stack.yaml"
 
     def add(self, name: str = "program", source: str = PROGRAM, **members: Any) -> None:
-        """Add a function to the stack file, or change it: not sealed yet."""
+        """Add a function to the stack file, or change it, without sealing it."""
         self.write(name, source)
         self._functions[name] = {
             "lang": "python3-encrypted",
@@ -189,7 +189,7 @@ class Project:
     def serving(
         self, *arguments: str, ready: bool = True, patience: float = PATIENCE
     ) -> Iterator[LocalRun]:
-        """Run `faas-seal local-run` and wait until it is ready, unless said."""
+        """Run `faas-seal local-run`, and wait until it is ready unless `ready` is false."""
         process = subprocess.Popen(
             [*COMMAND, "local-run", "--port", "0", *arguments],
             cwd=self.folder,

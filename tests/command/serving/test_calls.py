@@ -140,7 +140,7 @@ answer = {{"body": events(), "headers": {{"Content-Type": "text/event-stream"}}}
 
 
 def test_an_early_refusal_of_a_large_body_arrives(local: LocalRun) -> None:
-    # As curl does it: everything is sent before the answer is read.
+    # Like curl, it sends everything before it reads the answer.
     body = bytes(4 * 2**20)
     head = f"POST /function/program HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     for _ in range(20):
@@ -214,7 +214,7 @@ def test_a_body_that_ends_early_never_reaches_the_handler(local: LocalRun, tmp_p
     with local.connect() as client:
         client.sendall(local.head("", f"Content-Length: {len(code) + 1}") + code)
         client.shutdown(socket.SHUT_WR)
-        # Whoever sends no more counts as gone, unless the body's end is noticed first.
+        # A client that sends no more counts as gone, unless the body's early end is noticed first.
         assert client.recv(64)[:12] in (b"", b"HTTP/1.1 400")
     assert local.run("answer = 'still here'") == "still here"
     assert not called.exists()

@@ -9,7 +9,7 @@ from faas_sealed.formats.errors import MalformedRequest
 
 @pytest.mark.parametrize(
     ("sent", "seen"),
-    # Measured: what a function behind gateway 0.27, a provider and of-watchdog 0.11 was asked.
+    # Measured at a function behind gateway 0.27, a provider and of-watchdog 0.11.
     [
         ("", "/"),
         ("/", "/"),

@@ -108,9 +108,7 @@ def test_an_altered_file_is_not_served(project: Project) -> None:
     assert hint.endswith("seal it anew: faas-seal seal program")
 
 
-def test_what_keeps_a_function_from_starting_is_told_of_its_own_sealed_file(
-    project: Project,
-) -> None:
+def test_a_failed_start_names_the_users_own_sealed_file(project: Project) -> None:
     project.seal()
     author = AUTHOR_PUBLIC.encode(author_public(bytes(32)))
     members = re.sub("fsap1_[^ \n]+", author, project.stack.read_text())

@@ -1,4 +1,4 @@
-"""The secrets that faas-seal makes, where `faas-cli local-run` would mount them from."""
+"""A local function gets its secrets from .secrets/, which `faas-cli local-run` mounts, too."""
 
 from __future__ import annotations
 

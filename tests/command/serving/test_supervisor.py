@@ -115,7 +115,7 @@ def test_a_crashed_runtime_is_started_again(project: Project) -> None:
 
 
 def test_a_runtime_that_keeps_crashing_is_given_time(project: Project) -> None:
-    # A stand-in that breaks: ready at once, and gone with the first look after that.
+    # This stand-in for the runtime says that it is ready, and then ends.
     template = project.folder / "template" / "python3-encrypted"
     template.mkdir(parents=True)
     (template / "requirements.in").write_text("")

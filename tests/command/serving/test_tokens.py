@@ -17,7 +17,7 @@ from tests.command.serving.conftest import COMMAND, PATIENCE, LocalRun, Project
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, LocalRun]]:
-    """A function that takes key tokens alone, sealed to an identity too, and served."""
+    """A served function that accepts only key tokens, and is sealed to an identity as well."""
     project = Project(tmp_path_factory.mktemp("project"))
     project.add(environment={"seal_accept": "sealed"})
     public = project.run("keygen", "--identity", "--output", "me.key").stdout.split()[-1]
@@ -28,7 +28,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
 
 
 def invoke(sealed: tuple[Project, LocalRun], *arguments: str, body: bytes = b"") -> bytes:
-    """Run `faas-seal invoke` to its good end; return what it has printed."""
+    """Run `faas-seal invoke`, which must succeed; return what it has printed."""
     project, running = sealed
     done = subprocess.run(
         [*COMMAND, "invoke", *arguments, "--gateway", f"http://127.0.0.1:{running.port}"],

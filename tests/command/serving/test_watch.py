@@ -59,7 +59,7 @@ def test_the_next_call_has_what_was_saved(project: Project) -> None:
             (ignoring / "file").touch()
             stderr.wait_for(".sealignore: Is a directory")
             shutil.rmtree(ignoring)
-        # Neither a change that changes nothing, nor one that is left out, is worth a word.
+        # A change of a file that is not sealed, and one without effect, are not mentioned.
         (project.folder / "program" / "handler_test.py").write_text("")
         project.write("program", says("fourth"))
         wait_until(lambda: stdout.text.count("program: sealed") == 3, "the fourth is sealed")

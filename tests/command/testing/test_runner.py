@@ -1,4 +1,4 @@
-"""`faas-seal test`: a function's tests meet what would be sealed."""
+"""`faas-seal test` runs a function's tests on what would be sealed."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_arguments_that_pytest_does_not_know_are_a_wrong_command_line(project: P
 
 
 def repack(distribution: str, folder: Path) -> None:
-    """Make a wheel of an installed distribution, so that none has to be fetched."""
+    """Make a wheel of an installed distribution, so that pip need not fetch one."""
     found = distribution_of(distribution)
     with zipfile.ZipFile(folder / f"{found.name}-{found.version}-py3-none-any.whl", "w") as wheel:
         for path in found.files or ():

@@ -33,10 +33,10 @@ _INSTALL_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class PythonEnv:
-    """The things that decide which Python a function runs in.
+    """The template and the requirements from which a function's Python is made.
 
-    `requirements` is the function's own file, which need not exist. Its virtual
-    environments are made in `folder`.
+    `requirements` is the function's own file, which need not exist. Virtual environments
+    are made in `folder`.
     """
 
     template: Template
@@ -45,7 +45,7 @@ class PythonEnv:
 
     @classmethod
     def of(cls, project: Path, function: Function, requirements: Path) -> PythonEnv:
-        """Return that of a project's function; raise CannotServe if its template is missing."""
+        """Return the value for a project's function, or raise CannotServe without a template."""
         return cls(
             template=find_template(project, function.lang),
             requirements=requirements,
@@ -56,7 +56,7 @@ class PythonEnv:
 def find_interpreter(
     env: PythonEnv, say: Callable[[str], None], stopping: threading.Event | None = None
 ) -> Path:
-    """Return the Python for a function, and make it first where that is needed.
+    """Return the Python for a function, and make it first if it is missing.
 
     A function without requirements of its own runs in the Python of this command, which
     has what the template requires. Any other function gets a virtual environment, named

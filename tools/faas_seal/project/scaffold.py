@@ -46,7 +46,7 @@ def check_new(stack: Path, name: str) -> None:
             f"{stack}, {below}, and then: faas-seal seal {name}\n{lines}",
         )
     if stack.exists():
-        _extended(stack, name, prefix="")  # refuses a file whose end is not its functions
+        _extended(stack, name, prefix="")  # refuses a file that cannot be extended
 
 
 def provide_template(project: Path) -> Path | None:

@@ -9,23 +9,23 @@ from pathlib import Path
 
 POLL_SECONDS = 0.3
 
-# Inode, time of change in nanoseconds and size of a file. A file with another is another.
+# A file's inode, time of change in nanoseconds, and size. A changed file has another stamp.
 Stamp = tuple[int, int, int]
 
 
 def stamp(path: str | Path) -> Stamp | None:
     """Return the stamp of a file, or None if the file is not there."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - `changes` has no Path, because it runs all day
+        status = os.stat(path)  # noqa: PTH116 - `changes` runs all day, and makes no Path
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def changes(folders: Sequence[Path]) -> Iterator[None]:
-    """Yield whenever files below these folders have changed since this call, or the last yield.
+    """Yield after each change of files below these folders, from this call on.
 
-    It waits until an editor has finished writing.
+    Changes that follow each other closely, as when an editor is writing, count as one.
     """
     return _changes(folders, _stamps(folders))
 

@@ -29,7 +29,7 @@ class Deployment:
     """A sealed function with its settings and the Python that runs it.
 
     `sealed_file` had the stamp `sealed` when this was read. `exec_timeout` is in seconds.
-    `environment` has the stack file's settings, with paths where those name secrets.
+    `environment` has the stack file's settings, with paths in place of secrets' names.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Deployment:
         return self.folder / "home"
 
     def variables(self, python: Path, port: int, sealed_file: str) -> dict[str, str]:
-        """Return the environment that a container would have, with nothing of this process's.
+        """Return the variables that a container would have, and none of this process's.
 
-        `sealed_file` is the path of the file that stands for the image's.
+        `sealed_file` is the path of the file that takes the place of the image's.
         """
         return {
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
@@ -105,10 +105,10 @@ def load_deployment(stack_path: Path, name: str) -> Deployment:
 
 
 def _with_paths(environment: dict[str, str], project: Path) -> dict[str, str]:
-    """Return the settings with the path of each secret that one names, under .secrets/."""
+    """Return the settings with paths below .secrets/ in place of the names of secrets."""
     files = SecretFiles(project)
     named = {setting: environment.get(setting) for setting in SECRET_SETTINGS}
-    # A value that is a path already stays as it is.
+    # A setting that is an absolute path already stays as it is.
     return environment | {key: str(files.path(value)) for key, value in named.items() if value}
 
 

@@ -1,7 +1,7 @@
 """The errors that the local gateway answers with.
 
-They are answered as plain text, as gateway and watchdog do: a problem document would claim
-to come from the runtime.
+They are sent as plain text, as gateway and watchdog send theirs: a problem document would
+claim to come from the runtime.
 """
 
 from __future__ import annotations
@@ -39,4 +39,4 @@ class TimedOut(RequestFailed):
 
 
 class ClientGone(RequestFailed):
-    """The client hung up before its answer was complete. This one is answered to nobody."""
+    """The client hung up before its answer was complete, so that nobody gets this error."""

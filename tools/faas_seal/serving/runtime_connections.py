@@ -20,7 +20,7 @@ class RuntimeConnection(socket.socket):
     """A connection to a runtime.
 
     Its reads raise TimedOut once `deadline` (seconds of the monotonic clock) has passed, and
-    ClientGone once `client` has hung up. Closing the connection then tells the runtime.
+    ClientGone once `client` has hung up. Closing the connection tells the runtime of either.
     """
 
     def __init__(self, port: int) -> None:

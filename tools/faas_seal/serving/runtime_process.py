@@ -74,7 +74,7 @@ class RuntimeProcess:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Count a request as under way, for which `drain` waits."""
+        """Count a request as under way. `drain` waits for its end."""
         with self._lock:
             self._requests += 1
         try:
@@ -97,7 +97,7 @@ class RuntimeProcess:
         self._child.close_input()
 
     def end(self, seconds: float = END_SECONDS) -> None:
-        """End the runtime and all that it started; kill them after so many seconds."""
+        """End the runtime and all that it started; kill what is left after `seconds`."""
         self.tell_to_end()
         self._child.wait(seconds)
         self._child.kill()

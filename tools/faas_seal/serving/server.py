@@ -112,7 +112,7 @@ class ClientConnection(BaseHTTPRequestHandler):
                 self._invoke(where)
         except RequestFailed as error:
             if isinstance(error, MalformedRequest) or self._body is not None:
-                # The next request begins at an unknown place, or after a long body.
+                # The next request is not read: its beginning is unknown, or a long body away.
                 self.close_connection = True
             self._refuse(error)
         if self._body is not None:
@@ -145,7 +145,7 @@ class ClientConnection(BaseHTTPRequestHandler):
         """Answer with the function's response; return words for the log, its status first."""
         try:
             response = trip.response()
-            added = [*added, _duration(begun)]
+            added = [*added, _duration_header(begun)]
             self._send_response(response, added, trip.pieces(response))
         except ClientGone:
             self.close_connection = True
@@ -155,7 +155,7 @@ class ClientConnection(BaseHTTPRequestHandler):
                 # Only a broken connection can tell the client that the body is not complete.
                 self.close_connection = True
                 return f"- {error}"
-            self._refuse(error, [*added, _duration(begun)])
+            self._refuse(error, [*added, _duration_header(begun)])
             return f"{error.status} {error}"
         return str(response.status)
 
@@ -291,5 +291,5 @@ def _timeout(forwarded: headers.HeaderList, exec_timeout: float) -> float | None
     return exec_timeout
 
 
-def _duration(begun: float) -> tuple[str, str]:
+def _duration_header(begun: float) -> tuple[str, str]:
     return "X-Duration-Seconds", f"{time.monotonic() - begun:f}"

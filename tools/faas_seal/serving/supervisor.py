@@ -35,14 +35,16 @@ class Supervisor:
         self.name = name
         self._stack = stack
         self._console = console
+        # Taken before the file is read, so that a change meanwhile is noticed later.
+        seen = stamp(stack)
         self._deployment = load_deployment(stack, name)
+        self._seen: tuple[Stamp | None, ...] = (seen, self._deployment.sealed)
         self._created = datetime.now(timezone.utc)
         self._invocations = 0
         self._lock = threading.Condition()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._runtime: RuntimeProcess | None = None
-        self._seen = self._stamps()
         self._watcher = threading.Thread(target=self._watch, name=self.name, daemon=True)
         self._retiring: list[threading.Thread] = []
         self._delay = FIRST_DELAY

@@ -1,1 +1,1 @@
-"""The running of a function's tests on exactly what would be sealed of it."""
+"""A function's tests, run on exactly what would be sealed."""
