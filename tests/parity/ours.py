@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 
 from faas_seal.sealing.imports import libraries
@@ -16,7 +17,8 @@ def outcomes(
 ) -> dict[str, Outcome]:
     """Return what comes of each case of a group. `preload` is beside what it imports."""
     files = group.files()
-    imported = {*libraries(files), *preload}
+    modules = [ast.parse(content) for name, content in files.items() if name.endswith(".py")]
+    imported = {*libraries(files, modules), *preload}
     variables = {**environ, **group.settings}
     found: dict[str, Outcome] = {}
     batches = [(case,) for case in group.cases] if group.log else [group.cases]

@@ -22,7 +22,6 @@ from faas_sealed.formats.primitives import KEY_BYTES, context
 
 from faas_seal.calling.auth import FunctionKey
 from faas_seal.project.keystore import author_key_path, read_key_file
-from faas_seal.sealing.imports import libraries
 from faas_seal.sealing.source import check_files, read_source
 
 
@@ -68,11 +67,7 @@ def seal(
     has one file takes only a newer one. Raises SourceRefused as `faas-seal seal` does,
     MalformedKey for a public key that is none.
     """
-    if isinstance(source, Mapping):
-        files: Mapping[str, bytes] = source
-        check_files(files)
-    else:
-        files = read_source(Path(source)).files
+    checked = check_files(source) if isinstance(source, Mapping) else read_source(Path(source))
     aad = context(function, author_public(author.seed))
     recipients = [file.Recipient(key.secret) for key in keys]
     for identity in identities:
@@ -80,14 +75,14 @@ def seal(
         to = grant(new, IDENTITY_PUBLIC.decode(identity), aad)
         recipients.append(file.Recipient(new, to=to))
     return file.seal(
-        bundle.pack(files),
+        bundle.pack(checked.files),
         function=function,
         seed=author.seed,
         recipients=recipients,
         created=int(time.time()) if created is None else created,
         expires=expires,
         transport=None if transport is None else TRANSPORT_PUBLIC.decode(transport),
-        preload=libraries(files),
+        preload=checked.libraries,
     ).serialise()
 
 

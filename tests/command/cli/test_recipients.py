@@ -186,7 +186,7 @@ def test_keys_and_names_are_remembered_where_only_their_owner_reads(
     run("seal", "--to", team.name)
     path = Keystore(project).terms_path("greet")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert {invoker.name for invoker in Terms.load(path).invokers} == {"Ada of the till", "Bob"}
+    assert {known.name for known in Terms.load(path).recipients} == {"Ada of the till", "Bob"}
     data = (project / "sealed" / "greet" / "function.sealed").read_bytes()
     assert b"till" not in data
     path.chmod(0o640)

@@ -187,5 +187,5 @@ def test_a_secret_with_another_number_of_keys_is_refused(
     key = TRANSPORT_SEED.encode(bytes(32))
     SecretFiles(project).write(NAME, ["# of greet", *[key] * lines])
     refused = run("seal", status=3).stderr
-    assert f"holds {lines} transport keys, expected one or two" in refused
+    assert f"found {lines} transport keys, expected one or two" in refused
     assert key not in refused

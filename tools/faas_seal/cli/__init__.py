@@ -10,8 +10,9 @@ import click
 from faas_sealed import __version__
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE, SealError
 
-from faas_seal.cli.common import fail, print_in_any_encoding, reason, refuse_keys_in
 from faas_seal.cli.hints import hint_for
+from faas_seal.cli.printing import fail, print_in_any_encoding, reason
+from faas_seal.cli.shared_options import refuse_keys_in
 
 # The order of the help: an author's day.
 VERBS = (

@@ -16,14 +16,8 @@ from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 from faas_seal.calling.addresses import base_address, check_address, function_in
 from faas_seal.calling.auth import FunctionKey
 from faas_seal.calling.discovery import Discovery, Seen, check_key, has_slot, key_for, slot_of
-from faas_seal.cli.common import (
-    author_option,
-    function_key,
-    key_options,
-    project,
-    read_author,
-    stack_option,
-)
+from faas_seal.cli.lookup import function_key, project, read_author
+from faas_seal.cli.shared_options import author_option, key_options, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.keystore import KeySource, Keystore, identity_path, read_key_file
 from faas_seal.project.sealed import sealed_header

@@ -8,14 +8,10 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import ID, Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
-from faas_seal.cli.common import (
-    function_names,
-    say,
-    sealed_path,
-    stack_option,
-    warn,
-)
-from faas_seal.cli.seal_once import OLD_COPIES
+from faas_seal.cli.lookup import sealed_path
+from faas_seal.cli.printing import say, warn
+from faas_seal.cli.run_seal import OLD_COPIES
+from faas_seal.cli.shared_options import function_names, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.files import replace_together
 from faas_seal.project.keystore import Keystore
@@ -98,7 +94,7 @@ def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
     identity = word
     if word.startswith(IDENTITY_PUBLIC.prefix):
         identity = identity_id(IDENTITY_PUBLIC.decode(word))
-    names = {invoker.name: invoker.id for invoker in terms.invokers if invoker.name}
+    names = {known.name: known.id for known in terms.recipients if known.name}
     identity = names.get(word, identity)
     for slot in slots:
         if slot.to is not None and slot.to.id == identity:

@@ -5,14 +5,9 @@ from dataclasses import asdict
 import click
 
 from faas_seal.calling.addresses import check_address
-from faas_seal.cli.common import (
-    check_function,
-    console,
-    function_names,
-    json_option,
-    say_json,
-    stack_option,
-)
+from faas_seal.cli.lookup import check_function
+from faas_seal.cli.printing import console, say_json
+from faas_seal.cli.shared_options import function_names, json_option, stack_option
 from faas_seal.doctor.check import Check
 from faas_seal.doctor.examination import examine
 from faas_seal.project.stackfile import DEFAULT_GATEWAY, find, gateway_address

@@ -10,7 +10,7 @@ from faas_sealed.formats.wire import KEY_HEADER
 from faas_seal.calling.addresses import Destination, destination
 from faas_seal.calling.tokens import bind_request, make_token
 from faas_seal.cli.caller import Caller, caller_options
-from faas_seal.cli.common import function_names, pair
+from faas_seal.cli.shared_options import function_names, pair
 from faas_seal.cli.times import duration, span
 from faas_seal.errors import UsageError
 from faas_seal.project.stackfile import check_name

@@ -8,18 +8,9 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 from rich.text import Text
 
-from faas_seal.cli.common import (
-    console,
-    describe_author,
-    json_option,
-    names_or_files,
-    project,
-    say_json,
-    sealed_path,
-    stack_option,
-    warn,
-    warn_if_forgotten,
-)
+from faas_seal.cli.lookup import describe_author, project, sealed_path, warn_if_forgotten
+from faas_seal.cli.printing import console, say_json, warn
+from faas_seal.cli.shared_options import json_option, names_or_files, stack_option
 from faas_seal.project import keystore
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.sealed import read_sealed

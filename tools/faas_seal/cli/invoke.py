@@ -20,7 +20,9 @@ from faas_seal.calling.bodies import Answer, Unvouched
 from faas_seal.calling.problems import Problem, problem_in
 from faas_seal.calling.traces import TRACE, Traces, printable
 from faas_seal.cli.caller import Caller, caller_options
-from faas_seal.cli.common import function_names, pair, say_body, sealed_files, warn
+from faas_seal.cli.lookup import sealed_files
+from faas_seal.cli.printing import say_body, warn
+from faas_seal.cli.shared_options import function_names, pair
 from faas_seal.errors import KeyExists, UnexpectedAnswer, UsageError
 from faas_seal.project.keystore import KeySource, keep_session
 from faas_seal.project.stackfile import (

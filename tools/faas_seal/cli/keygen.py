@@ -16,16 +16,9 @@ from faas_sealed.formats.keys import (
 )
 from faas_sealed.formats.primitives import KEY_BYTES
 
-from faas_seal.cli.common import (
-    check_function,
-    function_names,
-    json_option,
-    project,
-    say,
-    say_json,
-    stack_option,
-    warn,
-)
+from faas_seal.cli.lookup import check_function, project
+from faas_seal.cli.printing import say, say_json, warn
+from faas_seal.cli.shared_options import function_names, json_option, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.keystore import (
     Keystore,

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from faas_seal.cli.common import function_names, stack_option
+from faas_seal.cli.shared_options import function_names, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.stackfile import StackFile, find
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from faas_seal.cli.common import say, warn
-from faas_seal.cli.seal import seal
+from faas_seal.cli.printing import say, warn
+from faas_seal.cli.run_seal import run_seal
 from faas_seal.errors import ProgramFailed
 from faas_seal.project.scaffold import add_function, check_new, provide_template
-from faas_seal.project.stackfile import DEFAULT_GATEWAY, LANGUAGE, find
+from faas_seal.project.stackfile import DEFAULT_GATEWAY, LANGUAGE, StackFile, find
+from faas_seal.sealing.options import SealOptions
 
 
 @click.command()
@@ -40,10 +41,7 @@ from faas_seal.project.stackfile import DEFAULT_GATEWAY, LANGUAGE, find
     metavar="FILE",
     help="The stack file. [stack.yaml, stack.yml]",
 )
-@click.pass_context
-def new(
-    context: click.Context, name: str, prefix: str, gateway: str, stack_option: str | None
-) -> None:
+def new(name: str, prefix: str, gateway: str, stack_option: str | None) -> None:
     """Make a function's folder, add it to the stack file, and seal it.
 
     \b
@@ -58,13 +56,13 @@ def new(
     check_new(stack, name)
     if template := provide_template(stack.parent):
         warn(f"put the template into {template}", "note")
-    # faas-cli adds to the last line of a file, and to one that is there only.
+    # faas-cli appends to the last line of a file, and does not make the file of --append.
     fit = stack.read_text().endswith("\n") if stack.exists() else stack_option is None
     if fit and shutil.which("faas-cli"):
         _run_faas_cli(name, prefix, gateway, stack)
     else:
         add_function(stack, name, prefix=prefix, gateway=gateway)
-    context.invoke(seal, names=(name,), stack_option=stack_option)
+    run_seal(StackFile.load(find(stack_option)), SealOptions((name,)))
     say(f"{name}: write your handler in {stack.parent / name / 'handler.py'}, then")
     which = "" if stack == find(None) else f" -f {shlex.quote(str(stack))}"
     for verb in ("seal", "local-run", "invoke"):
@@ -75,7 +73,7 @@ def _run_faas_cli(name: str, prefix: str, gateway: str, stack: Path) -> None:
     command = ["faas-cli", "new", name, "--lang", LANGUAGE, "--gateway", gateway, "--quiet"]
     command += ["--prefix", prefix] if prefix else []
     command += ["--append", stack.name] if stack.exists() else []
-    # It makes the folder where it runs, and paths of a stack file begin where that lies.
+    # It makes the folder where it runs. That must be beside the stack file.
     done = subprocess.run(  # noqa: S603
         command, cwd=stack.parent, capture_output=True, text=True, check=False
     )

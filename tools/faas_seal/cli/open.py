@@ -8,17 +8,9 @@ import click
 from faas_sealed.formats import bundle
 
 from faas_seal.calling.traces import ANY_TIME
-from faas_seal.cli.common import (
-    author_option,
-    describe_author,
-    function_key,
-    key_options,
-    names_or_files,
-    read_author,
-    say,
-    sealed_path,
-    stack_option,
-)
+from faas_seal.cli.lookup import describe_author, function_key, read_author, sealed_path
+from faas_seal.cli.printing import say
+from faas_seal.cli.shared_options import author_option, key_options, names_or_files, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.keystore import KeySource
 from faas_seal.project.sealed import read_sealed

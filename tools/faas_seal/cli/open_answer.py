@@ -7,7 +7,7 @@ from faas_sealed.formats.keys import SESSION
 from faas_sealed.formats.wire import PROBLEM_TYPE
 
 from faas_seal.calling.bodies import read_answer
-from faas_seal.cli.common import say_body
+from faas_seal.cli.printing import say_body
 from faas_seal.errors import UnexpectedAnswer
 from faas_seal.project.keystore import read_key_file
 

@@ -2,20 +2,16 @@ from __future__ import annotations
 
 import click
 
-from faas_seal.cli.common import (
-    function_names,
-    say,
-    sealed_path,
-    stack_option,
-)
-from faas_seal.cli.seal import seal
+from faas_seal.cli.printing import say
+from faas_seal.cli.run_seal import run_seal
+from faas_seal.cli.shared_options import function_names, stack_option
 from faas_seal.cli.times import duration
 from faas_seal.deploying.gateway_api import Gateway
 from faas_seal.deploying.push import SETTING, secret_of, wait_until_served
 from faas_seal.deploying.push import push as push_file
 from faas_seal.project.files import replace_together
-from faas_seal.project.sealed import read_sealed
 from faas_seal.project.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
+from faas_seal.sealing.options import SealOptions
 
 
 @click.command()
@@ -28,9 +24,7 @@ from faas_seal.project.stackfile import DEFAULT_GATEWAY, StackFile, find, gatewa
 @click.option("--wait", default="2m", show_default=True, help="For the new code to be served.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
 @stack_option
-@click.pass_context
 def push(
-    context: click.Context,
     name: str,
     gateway: str | None,
     namespace: str,
@@ -58,12 +52,13 @@ def push(
     patience = duration(wait, "--wait 2m")
     stack = StackFile.load(find(stack_option))
     secret = None if setup else secret_of(stack.function(name))
-    context.invoke(seal, names=(name,), stack_option=stack_option)
-    stack = StackFile.load(stack.path)
+    seal = run_seal(stack, SealOptions((name,)))
+    stack = seal.after
     function = stack.function(name)
     address = gateway_address(gateway, stack.gateway)
     namespace = namespace or function.namespace
-    file = read_sealed(sealed_path(name, stack_option)).serialise()
+    (plan,) = seal.plans
+    file = plan.sealed.serialise()
     if secret is None:
         secret = f"{name}-code"
         edited = stack.with_secret(name, SETTING, secret)

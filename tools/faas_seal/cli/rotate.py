@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import click
 
-from faas_seal.cli.common import function_names, key_options, stack_option
-from faas_seal.cli.seal_once import Order, seal_once
-from faas_seal.errors import UsageError
-from faas_seal.project.keystore import KeySource, Keystore
+from faas_seal.cli.run_seal import run_seal
+from faas_seal.cli.shared_options import function_names, key_options, stack_option
+from faas_seal.project.keystore import KeySource
 from faas_seal.project.stackfile import StackFile, find
-from faas_seal.sealing.terms import Change, Terms
+from faas_seal.sealing.options import SealOptions
 
 
 @click.command()
@@ -37,14 +36,5 @@ def rotate(
 
     A copy of what was sealed before stays readable to whoever could read it.
     """
-    path = find(stack_option)
-    if keys:
-        store = Keystore(path.parent)
-        for function in StackFile.load(path).chosen(names):
-            if not Terms.load(store.terms_path(function.name)).invokers:
-                raise UsageError(
-                    f"{function.name} has no recipients whose keys could be new",
-                    hint=f"faas-seal seal {function.name} --to FILE adds some",
-                )
-    order = Order(names, key, author_key, change=Change(new_keys=keys), anew=True)
-    seal_once(path, order)
+    options = SealOptions(names, key, author_key, anew=True, new_keys=keys)
+    run_seal(StackFile.load(find(stack_option)), options)

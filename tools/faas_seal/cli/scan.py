@@ -10,9 +10,11 @@ from threading import Timer
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from faas_seal.cli.common import complain, console, json_option, say, say_json, stack_option, warn
+from faas_seal.cli.printing import complain, console, say, say_json, warn
+from faas_seal.cli.shared_options import json_option, stack_option
 from faas_seal.errors import UsageError
 from faas_seal.project.keystore import Keystore
+from faas_seal.project.source_folder import source_of
 from faas_seal.project.stackfile import StackFile, find
 from faas_seal.scan import proof
 from faas_seal.scan.canaries import canaries_of, without_common
@@ -21,7 +23,6 @@ from faas_seal.scan.known_keys import author_canaries, concealed, function_canar
 from faas_seal.scan.search import Search
 from faas_seal.scan.targets import Progress as Advance
 from faas_seal.scan.targets import search_target, size_of
-from faas_seal.sealing.draft import source_of
 from faas_seal.sealing.source import read_source
 
 MOST_SHOWN = 20

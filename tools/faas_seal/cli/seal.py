@@ -1,35 +1,32 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import click
 from faas_sealed.formats.errors import SealError
-from faas_sealed.formats.keys import TRANSPORT_PUBLIC
+from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 
-from faas_seal.cli.common import (
+from faas_seal.cli.hints import hint_for
+from faas_seal.cli.lookup import read_author, read_public
+from faas_seal.cli.printing import complain, reason, say, warn
+from faas_seal.cli.run_seal import run_seal, write_keys
+from faas_seal.cli.shared_options import (
     author_option,
-    complain,
     function_names,
     json_option,
     key_options,
-    read_author,
-    read_public,
-    reason,
     stack_option,
-    warn,
 )
-from faas_seal.cli.detached import finish, prepare
-from faas_seal.cli.seal_once import Order, seal_once
 from faas_seal.cli.times import when
 from faas_seal.errors import UsageError
 from faas_seal.project.keystore import KeySource
 from faas_seal.project.recipients import read_recipients
-from faas_seal.project.stackfile import StackFile, find
+from faas_seal.project.source_folder import source_of
+from faas_seal.project.stackfile import StackFile, find, sealed_folder
 from faas_seal.project.watching import changes
-from faas_seal.sealing.draft import source_of
-from faas_seal.sealing.terms import NO_CHANGE, Change, When
+from faas_seal.sealing.detached import finish, plan_unsigned, write_unsigned
+from faas_seal.sealing.options import Expiry, SealOptions
 
 
 @click.command()
@@ -82,8 +79,8 @@ def seal(
     watch: bool,
     to: tuple[str, ...],
     drop: tuple[str, ...],
-    key_expires: When | None,
-    expires: When | None,
+    key_expires: Expiry | None,
+    expires: Expiry | None,
     own_key: bool | None,
     transport: bool | None,
     transport_key: str | None,
@@ -141,22 +138,18 @@ def seal(
     path = find(stack_option)
     if key_expires is not None and not to:
         raise UsageError("--key-expires is for the keys of --to", hint="--expires is for the file")
-    change = Change(
+    options = SealOptions(
+        names=names,
+        key=key,
+        author_key=author_key,
+        transport_key=read_public(transport_key, TRANSPORT_PUBLIC) if transport_key else None,
+        new_author=new_author,
         to=read_recipients(to),
         drop=drop,
         key_expires=key_expires,
         expires=expires,
         own_key=own_key,
         transport=True if transport_key else transport,
-    )
-    order = Order(
-        names=names,
-        change=change,
-        transport=read_public(transport_key, TRANSPORT_PUBLIC) if transport_key else None,
-        key=key,
-        author_key=author_key,
-        new_author=new_author,
-        clean=clean,
     )
     if author or unsigned or signature:
         if not unsigned or watch or author_key or as_json:
@@ -165,26 +158,45 @@ def seal(
                 "key nor with --watch or --json"
             )
         public = read_author(author) if author else None
-        if signature:
-            finish(path, names, public, Path(unsigned), Path(signature))
-        else:
-            prepare(path, order, public, Path(unsigned))
-        return
-    if not watch:
-        seal_once(path, order, as_json=as_json)
-        return
+        _seal_detached(path, options, public, Path(unsigned), signature)
+    elif watch:
+        _watch(path, options, clean=clean)
+    else:
+        run_seal(StackFile.load(path), options, clean=clean, as_json=as_json)
+
+
+def _seal_detached(
+    path: Path, options: SealOptions, author: bytes | None, unsigned: Path, signature: str | None
+) -> None:
+    """Write what the author has to sign, or seal with their signature."""
     stack = StackFile.load(path)
-    sources = [stack.folder / source_of(function) for function in stack.chosen(names)]
-    changed = changes(sources)  # what is saved while this seals counts
-    seal_once(path, order)
-    # What was asked for is remembered, and whoever was dropped cannot be again.
-    order = replace(order, change=NO_CHANGE)
+    if len(options.names) != 1:
+        raise UsageError("--unsigned is for one function", hint="faas-seal seal greet --unsigned …")
+    (name,) = options.names
+    if signature:
+        file = finish(stack, name, author, unsigned, Path(signature))
+        folder = sealed_folder(stack.folder, name)
+        say(f"{name}: sealed into {folder}, content id {file.header.content_id}")
+        return
+    plan, to_sign = plan_unsigned(stack, name, author, options)
+    write_keys(plan)
+    write_unsigned(plan, to_sign, unsigned)
+    say(f"{name}: wrote {unsigned}, for {AUTHOR_PUBLIC.encode(plan.author)} to sign")
+
+
+def _watch(path: Path, options: SealOptions, *, clean: bool) -> None:
+    """Seal, and seal again whenever a source changes, until Ctrl-C."""
+    stack = StackFile.load(path)
+    sources = [stack.folder / source_of(function) for function in stack.chosen(options.names)]
+    changed = changes(sources)  # a file that is saved during the first seal counts
+    run_seal(StackFile.load(path), options, clean=clean)
+    options = options.without_changes()
     warn(f"watching {', '.join(map(str, sources))}; Ctrl-C ends it", "note")
     with suppress(KeyboardInterrupt):
         for _ in changed:
             try:
-                seal_once(path, order, quiet=True)
-            except SealError as error:  # half saved, perhaps
-                complain(str(error), error.hint)
+                run_seal(StackFile.load(path), options, clean=clean, quiet=True)
+            except SealError as error:  # a file may be saved by half
+                complain(str(error), hint_for(error))
             except OSError as error:
                 complain(reason(error), "")

@@ -7,7 +7,9 @@ from faas_sealed.formats.encoding import base64_encode
 from faas_sealed.formats.file import Unsigned
 from faas_sealed.formats.keys import AUTHOR_SEED, author_public
 
-from faas_seal.cli.common import describe_author, key_options, warn
+from faas_seal.cli.lookup import describe_author
+from faas_seal.cli.printing import warn
+from faas_seal.cli.shared_options import key_options
 from faas_seal.project import keystore
 from faas_seal.project.keystore import KeySource
 

@@ -10,7 +10,7 @@ import click
 from faas_sealed import settings
 
 from faas_seal.errors import UsageError
-from faas_seal.sealing.terms import When
+from faas_seal.sealing.options import Expiry
 
 _DAY = 24 * 3600
 _SECONDS = {"h": 3600, "d": _DAY, "w": 7 * _DAY}
@@ -31,10 +31,10 @@ def duration(text: str, example: str) -> float:
         raise UsageError(f"{text!r} is not a duration: {error}", hint=example) from None
 
 
-def when(value: str) -> When:
-    """Parse a span from now, a date, through whose end it counts, or `never`."""
+def when(value: str) -> Expiry:
+    """Parse a span from now, a date (through its end) or `never`."""
     if value == "never":
-        return When(None)
+        return "never"
     now = int(time.time())
     if (seconds := span(value)) is not None:
         at = now + seconds
@@ -48,4 +48,4 @@ def when(value: str) -> When:
         at = int(day.timestamp()) + _DAY
     if at <= now:
         raise click.BadParameter(f"{value!r} is past")
-    return When(at)
+    return at

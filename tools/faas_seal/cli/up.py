@@ -9,11 +9,12 @@ from itertools import islice, takewhile
 
 import click
 
-from faas_seal.cli.common import function_names, stack_option
-from faas_seal.cli.seal import seal
+from faas_seal.cli.run_seal import run_seal
+from faas_seal.cli.shared_options import function_names, stack_option
 from faas_seal.errors import ProgramFailed, ProgramMissing
 from faas_seal.project.secrets import SecretFiles, creation, secrets_of
 from faas_seal.project.stackfile import Function, StackFile, find, gateway_address
+from faas_seal.sealing.options import SealOptions
 
 _VALUED = ("-g", "--gateway", "-n", "--namespace", "-k", "--token")
 _GIVEN = re.compile(r"^(Created|Updated): ", re.MULTILINE)
@@ -51,8 +52,7 @@ class _PassesOn(click.Command):
     shell_complete=function_names,
 )
 @stack_option
-@click.pass_context
-def up(context: click.Context, words: tuple[str, ...], stack_option: str | None) -> int:
+def up(words: tuple[str, ...], stack_option: str | None) -> int:
     """Seal what has changed, then build, push and deploy with faas-cli up.
 
     \b
@@ -76,8 +76,7 @@ def up(context: click.Context, words: tuple[str, ...], stack_option: str | None)
         )
     names = tuple(takewhile(lambda word: not word.startswith("-"), words))
     others = words[len(names) :]
-    context.invoke(seal, names=names, stack_option=stack_option)
-    stack = StackFile.load(find(stack_option))
+    stack = run_seal(StackFile.load(find(stack_option)), SealOptions(names)).after
     if "--skip-deploy" not in others:
         for function in stack.chosen(names):
             _give_secrets(stack, function, _for_secrets(others))

@@ -3,18 +3,9 @@ from __future__ import annotations
 import click
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
 
-from faas_seal.cli.common import (
-    author_option,
-    describe_author,
-    json_option,
-    names_or_files,
-    read_author,
-    say,
-    say_json,
-    sealed_path,
-    stack_option,
-    warn_if_forgotten,
-)
+from faas_seal.cli.lookup import describe_author, read_author, sealed_path, warn_if_forgotten
+from faas_seal.cli.printing import say, say_json
+from faas_seal.cli.shared_options import author_option, json_option, names_or_files, stack_option
 from faas_seal.project.sealed import expected_author, read_sealed
 from faas_seal.project.stackfile import find
 

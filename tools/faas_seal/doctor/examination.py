@@ -26,6 +26,7 @@ from faas_seal.project import keystore
 from faas_seal.project.keystore import Keystore, read_key_file
 from faas_seal.project.secrets import SecretFiles
 from faas_seal.project.signatures import signed_by
+from faas_seal.project.source_folder import REQUIREMENTS, source_folder
 from faas_seal.project.stackfile import (
     LANGUAGE,
     Function,
@@ -34,11 +35,10 @@ from faas_seal.project.stackfile import (
     sealed_file,
 )
 from faas_seal.project.template import find_template
-from faas_seal.sealing.draft import REQUIREMENTS, source_folder
-from faas_seal.sealing.plan import in_step
+from faas_seal.sealing.drift import in_step
+from faas_seal.sealing.exposure import left_behind, open_to_git, warnings_for, warnings_of_project
 from faas_seal.sealing.setting_checks import check_settings, unknown_settings
 from faas_seal.sealing.terms import Terms
-from faas_seal.sealing.warnings import left_behind, open_to_git, warnings_for, warnings_of_project
 
 TIMEOUT_SECONDS = 3.0
 

@@ -1,4 +1,4 @@
-"""Files read where they may be missing, and replaced so that each is old or new, but whole."""
+"""Files of a project: read if they exist, and replaced so that each stays whole, old or new."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Replacement:
-    """What shall stand at a path.
+    """The new content of a file.
 
-    It is written in the folder `beside` first, which must be of the same file system. With
-    no `mode` the file keeps the one that it has, and a new one gets the user's default.
+    It is first written to the folder `beside`, which must be on the same file system. Without
+    a `mode` the file keeps its own, and a new file gets the user's default.
     """
 
     path: Path
@@ -44,11 +44,18 @@ def replace_together(files: Iterable[Replacement]) -> None:
 
 
 def read_if_there(path: Path) -> bytes | None:
-    """Return what a file holds, or None where it cannot be read."""
+    """Return the content of a file, or None if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def hide_from_git(folder: Path) -> None:
+    """Let git ignore everything in a folder."""
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
 
 
 def _mode(path: Path) -> int:

@@ -30,6 +30,7 @@ from faas_sealed.formats.keys import (
 )
 
 from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
+from faas_seal.project.files import hide_from_git
 from faas_seal.project.stackfile import check_name, sealed_file
 
 FOLDER = ".faas-seal"
@@ -89,9 +90,7 @@ class Keystore:
     def prepare(self) -> None:
         """Make the folder, closed to other users and ignored by git."""
         private_folder(self.folder)
-        ignore = self.folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        hide_from_git(self.folder)
 
 
 @dataclass(frozen=True)

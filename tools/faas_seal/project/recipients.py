@@ -1,4 +1,4 @@
-"""Recipient files: public keys of identities, one a line, with names in the comments."""
+"""Recipients as a project knows them, and the files that name them: a public key a line."""
 
 from __future__ import annotations
 
@@ -14,29 +14,57 @@ from faas_seal.errors import UsageError
 MOST_NAME_CHARACTERS = 80
 
 
+class NoRecipientFile(UsageError):
+    """A recipient was given as a file that does not exist."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no file {path}")
+        self.path = path
+
+
+class NoRecipients(MalformedKey):
+    """A file was given that names no recipient. `where` is what the message calls it."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} names no recipient")
+        self.where = where
+
+
 @dataclass(frozen=True)
-class Recipient:
-    """An identity's public key (1,216 bytes), and whose it is, if that is known."""
+class KnownRecipient:
+    """Somebody whose identity opens a function.
+
+    `identity` is their public key (1,216 bytes). `name` is for people: no sealed file
+    contains it. `expires` is in seconds since the epoch. `function_key` (32 bytes) is
+    theirs alone, or None where each seal makes a new one.
+    """
 
     identity: bytes = field(repr=False)
     name: str = ""
+    expires: int | None = None
+    function_key: bytes | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
         """The id of the identity, 16 hexadecimal digits."""
         return identity_id(self.identity)
 
+    @property
+    def shown(self) -> str:
+        """The name and id, as people read them."""
+        return f"{self.name} ({self.id})" if self.name else self.id
 
-def read_recipients(words: Iterable[str]) -> tuple[Recipient, ...]:
+
+def read_recipients(words: Iterable[str]) -> tuple[KnownRecipient, ...]:
     """Return the recipients that words mean: each a public key `fsip1_…`, or a file of them.
 
-    Whoever is named twice is returned once, with the last name. Raises MalformedKey,
-    and UsageError for a file that is not there.
+    Somebody who is named twice is returned once, with the last name. Raises MalformedKey,
+    and NoRecipientFile.
     """
-    found: dict[bytes, Recipient] = {}
+    found: dict[bytes, KnownRecipient] = {}
     for word in words:
         if word.startswith(IDENTITY_PUBLIC.prefix):
-            recipients = [Recipient(IDENTITY_PUBLIC.decode(word))]
+            recipients = [KnownRecipient(IDENTITY_PUBLIC.decode(word))]
         else:
             recipients = parse_recipients(_text(word), word)
         for recipient in recipients:
@@ -45,32 +73,26 @@ def read_recipients(words: Iterable[str]) -> tuple[Recipient, ...]:
     return tuple(found.values())
 
 
+def parse_recipients(text: str, where: str) -> list[KnownRecipient]:
+    """Return the recipients in a text; errors say that it is from `where`.
+
+    A comment after a key on its line, or else on the line above, is a name. Raises
+    MalformedKey, and NoRecipients.
+    """
+    found = list(_parse(text, where))
+    if not found:
+        raise NoRecipients(where)
+    return found
+
+
 def _text(path: str) -> str:
     try:
         return Path(path).read_text(errors="replace")
     except FileNotFoundError:
-        raise UsageError(
-            f"there is no file {path}",
-            hint="a recipient is a public key, fsip1_…, or a file of them: "
-            "who is to call prints theirs with faas-seal keygen --identity",
-        ) from None
+        raise NoRecipientFile(path) from None
 
 
-def parse_recipients(text: str, where: str) -> list[Recipient]:
-    """Return the recipients in `text`, of which an error says that it is from `where`.
-
-    A comment behind a key on its line, or else on the line above, is a name.
-    """
-    found = list(_parse(text, where))
-    if not found:
-        raise MalformedKey(
-            f"{where} names no recipient",
-            hint="a line for each, as faas-seal keygen --identity prints it: fsip1_…  # name",
-        )
-    return found
-
-
-def _parse(text: str, where: str) -> Iterator[Recipient]:
+def _parse(text: str, where: str) -> Iterator[KnownRecipient]:
     above = ""
     for number, line in enumerate(text.splitlines(), 1):
         key, mark, comment = line.partition("#")
@@ -79,11 +101,11 @@ def _parse(text: str, where: str) -> Iterator[Recipient]:
                 identity = IDENTITY_PUBLIC.decode(key.strip())
             except MalformedKey as error:
                 raise MalformedKey(f"{where}, line {number}: {error}") from None
-            yield Recipient(identity, _name(comment) or above)
+            yield KnownRecipient(identity, _name(comment) or above)
         above = _name(comment) if mark and not key.strip() else ""
 
 
 def _name(comment: str) -> str:
-    # It is printed: nothing in it may move the cursor or colour the screen.
+    # The name is printed: it must not move the cursor or colour the screen.
     printable = "".join(character for character in comment if character.isprintable())
     return printable.strip()[:MOST_NAME_CHARACTERS]

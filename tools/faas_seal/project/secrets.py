@@ -1,7 +1,7 @@
-"""The files in `.secrets/`: secrets of OpenFaaS that belong to sealed functions.
+"""The folder `.secrets/`: secrets of OpenFaaS that belong to sealed functions.
 
-The folder is faas-cli's: `faas-cli local-run` mounts it as `/var/openfaas/secrets`, each
-file being the secret of its name, and `faas-cli secret create` sends one to a gateway.
+It is faas-cli's folder. Each file is the secret of that name: `faas-cli local-run` mounts
+them all as `/var/openfaas/secrets`, and `faas-cli secret create` sends one to a gateway.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from faas_sealed.formats.errors import KeyRefused, MalformedKey
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.transport import parse_transport_secret, serialise_transport_secret
 
-from faas_seal.project.files import Replacement, replace_together
+from faas_seal.project.files import Replacement, hide_from_git, replace_together
 from faas_seal.project.stackfile import (
     DEFAULT_GATEWAY,
     Function,
@@ -22,13 +22,13 @@ from faas_seal.project.stackfile import (
 )
 
 FOLDER = ".secrets"
-# Settings of the runtime whose values are names of secrets.
+# The settings of the runtime that name a secret.
 SECRET_SETTINGS = ("seal_transport", "seal_denied", "seal_file")
 
-# `faas-cli local-run` mounts the folder into a container, where the function's user is
-# neither its owner nor root, and has no other way to the secrets. So others may read a
-# file whose name they know, if the folders above let them. Of a transport secret alone
-# nobody has more than of the traffic: it opens the tokens of calls that they have seen.
+# In the container of `faas-cli local-run` the function's user is neither root nor the owner
+# of these files. So other users may read a file whose name they know, if the folders above
+# let them in. A transport secret alone is of little use to them: it only opens tokens of
+# calls that they have recorded.
 _FOLDER_MODE = 0o711
 _FILE_MODE = 0o644
 
@@ -40,13 +40,13 @@ class SecretFiles:
         self.folder = project / FOLDER
 
     def path(self, secret: str) -> Path:
-        """Return where a secret lies, whether it is there or not."""
+        """Return the path of a secret, whether the file exists or not."""
         return self.folder / secret
 
     def transport_seeds(self, secret: str) -> tuple[bytes, ...]:
-        """Return the transport seeds (32 bytes each) in a secret; none where it is not there.
+        """Return the transport seeds (32 bytes each) in a secret, or () if it does not exist.
 
-        The first is the one to seal with. Raises KeyRefused for another content.
+        The first is the one to seal with. Raises KeyRefused if the file holds anything else.
         """
         path = self.path(secret)
         try:
@@ -65,20 +65,18 @@ class SecretFiles:
         return self.write(secret, serialise_transport_secret(name, seeds).splitlines())
 
     def denied_lines(self, secret: str) -> list[str]:
-        """Return the lines of a secret that denies keys: their ids, and comments."""
+        """Return the lines of a secret that denies keys: ids of keys, and comments."""
         try:
             return self.path(secret).read_text("ascii", "replace").splitlines()
         except FileNotFoundError:
             return ["# ids of function keys that open nothing"]
 
     def write(self, secret: str, lines: Iterable[str]) -> Path:
-        """Put lines of text where a secret lies, and return where that is."""
+        """Write a secret as lines of text, and return its path."""
         if not self.folder.is_dir():
             self.folder.mkdir(parents=True)
             self.folder.chmod(_FOLDER_MODE)
-        ignore = self.folder / ".gitignore"  # no name that a secret can have, for faas-cli
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        hide_from_git(self.folder)  # no secret can be called .gitignore
         path = self.path(secret)
         content = "".join(f"{line}\n" for line in lines).encode()
         replace_together([Replacement(path, content, self.folder, _FILE_MODE)])
@@ -91,28 +89,28 @@ def transport_public(seed: bytes) -> bytes:
 
 
 def transport_secret(function: Function) -> str:
-    """Return the name of a function's transport secret: the stack file's, or the usual one."""
+    """Return the name of a function's transport secret: the stack file's, or the default."""
     return _named(function, "seal_transport") or f"{function.name}-transport"
 
 
 def denied_secret(function: Function) -> str:
-    """Return the name of the secret that denies keys: the stack file's, or the usual one."""
+    """Return the name of the secret that denies keys: the stack file's, or the default."""
     return _named(function, "seal_denied") or f"{function.name}-denied"
 
 
 def secrets_of(function: Function) -> list[str]:
-    """Return the names of the secrets that settings of the runtime name, but for the code.
+    """Return the names of the secrets that a function's settings name, without the code's.
 
-    That is no text, and push brings it to the gateway.
+    The code's secret is not text, and `push` brings it to the gateway.
     """
     found = (_named(function, setting) for setting in ("seal_transport", "seal_denied"))
     return [secret for secret in found if secret]
 
 
 def creation(secret: str, path: Path, stack: StackFile, function: Function) -> list[str]:
-    """Return the command that gives a gateway a secret, or puts it in the place of an older one.
+    """Return the command that gives a gateway a secret, new or in place of an older one.
 
-    faas-cli looks for neither gateway nor namespace in the stack file, as it does to deploy.
+    It names gateway and namespace: for secrets, faas-cli does not take them from the stack file.
     """
     command = ["faas-cli", "secret", "create", secret, "--from-file", str(path), "--replace"]
     gateway = gateway_address(None, stack.gateway)
@@ -121,5 +119,5 @@ def creation(secret: str, path: Path, stack: StackFile, function: Function) -> l
 
 
 def _named(function: Function, setting: str) -> str:
-    # A path is the one in the container, where the secret stands under its name.
+    # If the setting is a path, in the container, its last part is the secret's name.
     return PurePosixPath(function.environment.get(setting, "")).name

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import faas_sealed
 
+from faas_seal.project.source_folder import REQUIREMENTS
 from faas_seal.scan.needles import SHORTEST
 from faas_seal.scan.search import Search
-from faas_seal.sealing.draft import REQUIREMENTS
 
 # Shorter lines are often somebody else's too.
 SHORTEST_LINE = 20

@@ -40,9 +40,9 @@ def function_canaries(store: Keystore) -> dict[str, str | bytes]:
 
 def _kept_for_recipients(store: Keystore) -> Iterator[bytes]:
     for path in sorted(store.folder.glob("*.terms")):
-        for invoker in Terms.load(path).invokers:
-            if invoker.function_key is not None:
-                yield invoker.function_key
+        for known in Terms.load(path).recipients:
+            if known.function_key is not None:
+                yield known.function_key
 
 
 def name_of(form: TextForm, key: bytes) -> str:

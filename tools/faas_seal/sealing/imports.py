@@ -1,14 +1,15 @@
-"""Which third-party libraries a function imports, read from its syntax and never run."""
+"""The imports in a function's code, found in its syntax trees; nothing is run."""
 
 from __future__ import annotations
 
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-# The function may run on another Python than this one: what else 3.10 to 3.14 have or had.
+# A function may run on another Python than this one. These modules are, or were, in some of
+# the versions 3.10 to 3.14.
 _OTHER_VERSIONS = """
     annotationlib asynchat asyncore aifc audioop binhex cgi cgitb chunk compression crypt
     distutils imghdr imp lib2to3 mailcap msilib nis nntplib ossaudiodev pipes smtpd sndhdr spwd
@@ -16,50 +17,38 @@ _OTHER_VERSIONS = """
 """
 STANDARD_LIBRARY = sys.stdlib_module_names.union(_OTHER_VERSIONS.split(), ["__main__"])
 
-# What the template itself installs and handlers may import.
+# The libraries that the template itself installs; handlers may import them.
 PROVIDED = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "blinker", "click")
 
 _LIBRARY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
-def libraries(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the sorted top-level names of the libraries that a bundle's code imports.
+def libraries(files: Iterable[str], modules: Iterable[ast.Module]) -> tuple[str, ...]:
+    """Return the sorted top-level names of the libraries that a function's modules import.
 
-    The names stand in the header in clear, so that any name which is also a file's or a
-    folder's of the bundle is left out, wherever that lies.
+    The names stand in the header in clear. So every name that a file or folder of the
+    function has, wherever that lies, is left out.
     """
     own = {part for name in files for part in PurePosixPath(name).with_suffix("").parts}
     own.add("function")
-    found = {
-        library
-        for name, content in files.items()
-        if name.endswith(".py")
-        for library in _imported(content)
-    }
-    return tuple(sorted(filter(_LIBRARY.fullmatch, found - own - STANDARD_LIBRARY)))
+    return tuple(sorted(filter(_LIBRARY.fullmatch, _imported(modules) - own - STANDARD_LIBRARY)))
 
 
-def own_modules(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the function's own modules that its code imports as if they were libraries.
+def own_modules(modules: Mapping[str, ast.Module]) -> tuple[str, ...]:
+    """Return the modules, given by file name, that are imported as if they were libraries.
 
     They are modules of the package `function`, and found only as such.
     """
-    own = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py")}
-    found = {
-        module
-        for name, content in files.items()
-        if name.endswith(".py")
-        for module in _imported(content)
-    }
-    return tuple(sorted(own & found - STANDARD_LIBRARY))
+    own = {name.partition("/")[0].removesuffix(".py") for name in modules}
+    return tuple(sorted(own & _imported(modules.values()) - STANDARD_LIBRARY))
 
 
 def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]:
-    """Return the libraries that nothing in a requirements.txt can be the source of.
+    """Return the imported libraries that a requirements.txt cannot be the source of.
 
-    A distribution may be called other than what is imported (Pillow gives PIL), so that
-    nothing is said while a requirement is left that may explain it.
+    A distribution and its library may differ in name (Pillow gives PIL). So the answer is
+    empty as long as one of the requirements has the name of no library: it may give any.
     """
     required = {
         _normal(found[1])
@@ -76,12 +65,12 @@ def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]
     )
 
 
-def _imported(code: bytes) -> Iterator[str]:
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
+def _imported(modules: Iterable[ast.Module]) -> set[str]:
+    return {name for module in modules for name in _imported_by(module)}
+
+
+def _imported_by(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name.partition(".")[0]

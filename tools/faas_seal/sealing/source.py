@@ -1,4 +1,4 @@
-"""The source folder: which of its files are sealed, and whether they can be."""
+"""A function's source: the files that are sealed, checked, and each module parsed once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import mmap
 import platform
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pathspec
-from faas_sealed.formats.errors import MalformedKey
+from faas_sealed.formats import bundle
+from faas_sealed.formats.errors import MalformedBundle, MalformedKey
 from faas_sealed.formats.keys import (
     AUTHOR_SEED,
     FUNCTION_KEY,
@@ -24,6 +26,8 @@ from faas_sealed.formats.keys import (
 )
 
 from faas_seal.errors import SourceRefused
+from faas_seal.project.source_folder import REQUIREMENTS
+from faas_seal.sealing.imports import libraries, own_modules
 
 IGNORE_FILE = ".sealignore"
 _HANDLER = "handler.py"
@@ -73,13 +77,41 @@ _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 
 @dataclass(frozen=True)
 class Source:
-    """The files to seal, contents by relative name, and the names of those left out.
+    """The files to seal, by relative name, and the names of those that are left out.
 
-    A folder that is left out as a whole is named once, with a slash at its end.
+    `modules` are the syntax trees of all files in Python. A folder that is left out as a
+    whole is named once, with a slash at its end.
     """
 
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes] = field(repr=False)
+    modules: Mapping[str, ast.Module] = field(repr=False)
     left_out: tuple[str, ...] = ()
+
+    @cached_property
+    def bundle(self) -> bytes:
+        """All files as one bundle, to be encrypted; raises SourceRefused where none can be made."""
+        try:
+            return bundle.pack(self.files)
+        except MalformedBundle as error:
+            raise SourceRefused(
+                f"the source cannot be sealed: {error}",
+                hint=f"leave files out with {IGNORE_FILE}",
+            ) from None
+
+    @property
+    def requirements(self) -> bytes:
+        """The function's own requirements.txt; empty where there is none."""
+        return self.files.get(REQUIREMENTS, b"")
+
+    @cached_property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that the code imports: the header names them, to be preloaded."""
+        return libraries(self.files, self.modules.values())
+
+    @cached_property
+    def own_modules(self) -> tuple[str, ...]:
+        """The function's own modules that its code imports as if they were libraries."""
+        return own_modules(self.modules)
 
 
 def read_source(folder: Path) -> Source:
@@ -107,12 +139,15 @@ def read_source(folder: Path) -> Source:
                 hint=f"remove it, or name it in {folder / IGNORE_FILE}",
             )
         files[name] = path.read_bytes()
-    check_files(files)
-    return Source(files, tuple(left_out))
+    return check_files(files, left_out)
 
 
-def check_files(files: Mapping[str, bytes]) -> None:
-    """Raise SourceRefused for a secret key, for code that does not compile, for no `handle`."""
+def check_files(files: Mapping[str, bytes], left_out: Iterable[str] = ()) -> Source:
+    """Return files, by relative name, as a source that can be sealed.
+
+    Raises SourceRefused for a secret key in them, for code that does not compile, and for
+    a handler.py without a function `handle`.
+    """
     for name, content in files.items():
         if kind := secret_in(content):
             raise SourceRefused(
@@ -124,13 +159,13 @@ def check_files(files: Mapping[str, bytes]) -> None:
             f"there is no {_HANDLER} among the files to seal",
             hint=f"write one, or see whether {IGNORE_FILE} leaves it out",
         )
-    for name in files:
-        if name.endswith(".py"):
-            _check_code(name, files[name])
-    tree = ast.parse(files[_HANDLER])
-    if _defines(tree, "handle"):
-        return
-    if any(isinstance(node, ast.AsyncFunctionDef) and node.name == "handle" for node in tree.body):
+    modules = {name: _parsed(name, files[name]) for name in files if name.endswith(".py")}
+    handler = modules[_HANDLER]
+    if _defines(handler, "handle"):
+        return Source(files, modules, tuple(left_out))
+    if any(
+        isinstance(node, ast.AsyncFunctionDef) and node.name == "handle" for node in handler.body
+    ):
         raise SourceRefused(
             "handle is a coroutine function, and a plain one is called",
             hint="def handle(event, context): return asyncio.run(answer(event, context))",
@@ -141,12 +176,17 @@ def check_files(files: Mapping[str, bytes]) -> None:
     )
 
 
-def _check_code(name: str, code: bytes) -> None:
-    """Compile a module, without running it, or raise SourceRefused."""
+def _parsed(name: str, code: bytes) -> ast.Module:
+    """Return a module's syntax tree, or raise SourceRefused for one that does not compile.
+
+    Nothing is run. Only the compiler finds some mistakes, as a `return` outside a function.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(code, name, "exec", dont_inherit=True)
+            tree = ast.parse(code, name)
+            compile(tree, name, "exec", dont_inherit=True)
+            return tree
     except (SyntaxError, ValueError) as error:
         line = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)

@@ -15,9 +15,9 @@ from faas_seal.errors import CannotServe, StackFileRefused
 from faas_seal.project.python_env import PythonEnv
 from faas_seal.project.sealed import read_sealed
 from faas_seal.project.secrets import SECRET_SETTINGS, SecretFiles
+from faas_seal.project.source_folder import REQUIREMENTS, source_of
 from faas_seal.project.stackfile import SEALED_FILE, StackFile, substitute
 from faas_seal.project.watching import Stamp, stamp
-from faas_seal.sealing.draft import REQUIREMENTS, source_of
 from faas_seal.serving.runtime_connections import LOOPBACK
 
 NAMESPACE = "openfaas-fn"

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from faas_seal.errors import CannotServe
+from faas_seal.project.source_folder import source_of
 from faas_seal.project.stackfile import StackFile, find
 from faas_seal.project.watching import changes
-from faas_seal.sealing.draft import source_of
 from faas_seal.sealing.drift import forgotten
 from faas_seal.serving.console import Console
 from faas_seal.serving.server import LocalGateway

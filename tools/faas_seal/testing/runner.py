@@ -16,8 +16,8 @@ from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE
 
 from faas_seal.errors import ProgramMissing, UsageError
 from faas_seal.project.python_env import PythonEnv, find_interpreter, install_beside
+from faas_seal.project.source_folder import REQUIREMENTS, source_of
 from faas_seal.project.stackfile import StackFile, check_name
-from faas_seal.sealing.draft import REQUIREMENTS, source_of
 from faas_seal.sealing.source import read_source
 from faas_seal.testing import pytest_child
 

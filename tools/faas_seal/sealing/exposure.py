@@ -1,4 +1,4 @@
-"""Where plaintext is still on its way out, although the function is sealed."""
+"""Exposure: the ways by which others still get plaintext or keys, although a function is sealed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from faas_seal.project.keystore import FOLDER
 from faas_seal.project.secrets import FOLDER as SECRETS
+from faas_seal.project.source_folder import REQUIREMENTS
 from faas_seal.project.stackfile import SEALED_FILE, StackFile
-from faas_seal.sealing.draft import REQUIREMENTS
 from faas_seal.sealing.source import secret_in
 
-# What faas-cli makes of the template's handler folder.
+# faas-cli copies a function's handler folder to build/NAME/function.
 BUILD_FOLDER = "build"
 HANDLER_FOLDER = "function"
 
@@ -21,7 +21,7 @@ _CREDENTIAL = re.compile(r"https?://[^/\s@$]+@")
 
 
 def left_behind(stack: StackFile, name: str) -> Path | None:
-    """Return the build folder of a function if faas-cli made it of an unsealed one."""
+    """Return the build folder of a function if faas-cli built it when it was not sealed yet."""
     build = stack.folder / BUILD_FOLDER / name
     if (build / HANDLER_FOLDER).is_dir() and not (build / HANDLER_FOLDER / SEALED_FILE).exists():
         return build
@@ -29,7 +29,7 @@ def left_behind(stack: StackFile, name: str) -> Path | None:
 
 
 def warnings_for(stack: StackFile, name: str, source: str) -> Iterator[str]:
-    """Yield what would carry the function's source, or a key, to others."""
+    """Yield a line for each thing that would carry the function's source, or a key, to others."""
     folder = (stack.folder / source).resolve()
     for other in stack.functions.values():
         if other.name != name and other.handler and _overlap(stack.folder / other.handler, folder):
@@ -43,7 +43,7 @@ def warnings_for(stack: StackFile, name: str, source: str) -> Iterator[str]:
 
 
 def warnings_of_project(stack: StackFile) -> Iterator[str]:
-    """Yield where keys of the project can be read."""
+    """Yield a line for each place where others could read keys of the project."""
     if kind := secret_in(stack.text.encode()):
         yield f"{stack.path.name} holds {kind}, which goes wherever the stack file goes"
     for folder in (FOLDER, SECRETS):
@@ -60,7 +60,7 @@ def source_in_git(stack: StackFile, source: str) -> bool:
 
 
 def open_to_git(project: Path, folder: str) -> bool:
-    """Tell whether `git add` would take keys: a repository, and nothing that ignores them."""
+    """Tell whether `git add` would add keys: the folder is in a repository, and not ignored."""
     done = _git(project, "check-ignore", "--quiet", "--no-index", f"{folder}/name.key")
     return done is not None and done.returncode == 1
 
@@ -76,7 +76,7 @@ def _tracked_by_git(project: Path, path: str) -> bool:
 
 
 def _git(project: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    """Ask git, which need not be there."""
+    """Ask git, and return None where it is not installed."""
     try:
         return subprocess.run(  # noqa: S603
             ["git", *arguments],  # noqa: S607

@@ -1,0 +1,110 @@
+"""The options of a seal: what somebody asks for, of which functions, and with which keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from faas_sealed.formats.header import MAX_SLOTS
+from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
+
+from faas_seal.errors import UsageError
+from faas_seal.project.keystore import KeySource
+from faas_seal.project.recipients import KnownRecipient
+from faas_seal.sealing.errors import ExpiryPassed, NobodyCouldOpen, NoRecipientsYet
+from faas_seal.sealing.terms import Terms
+
+# Seconds since the epoch.
+Expiry = int | Literal["never"]
+
+
+@dataclass(frozen=True)
+class SealOptions:
+    """Everything that one seal is asked for.
+
+    `names` are the functions, or empty for all. `key` and `author_key` are where keys come
+    from instead of the project and the user. `transport_key` (1,216 bytes) is the public
+    key of a transport secret that is elsewhere. `new_author` takes over functions of
+    another author; `anew` seals unchanged functions, too.
+
+    The rest changes the terms that are remembered of each function; None leaves them as they
+    are. `to` are recipients to add, `drop` the names, ids or public keys of those to
+    remove, `key_expires` is for the keys of `to`. `new_keys` gives every recipient a new
+    function key.
+    """
+
+    names: tuple[str, ...] = ()
+    key: KeySource = field(default_factory=KeySource)
+    author_key: KeySource = field(default_factory=KeySource)
+    transport_key: bytes | None = field(default=None, repr=False)
+    new_author: bool = False
+    anew: bool = False
+    to: tuple[KnownRecipient, ...] = ()
+    drop: tuple[str, ...] = ()
+    key_expires: Expiry | None = None
+    expires: Expiry | None = None
+    own_key: bool | None = None
+    transport: bool | None = None
+    new_keys: bool = False
+
+    def without_changes(self) -> SealOptions:
+        """Return the same options, without the changes of the terms.
+
+        One seal makes the changes, and they are remembered. Nobody can be dropped twice.
+        """
+        return SealOptions(
+            self.names,
+            self.key,
+            self.author_key,
+            self.transport_key,
+            new_author=self.new_author,
+            anew=self.anew,
+        )
+
+    def terms_for(self, function: str, before: Terms) -> Terms:
+        """Return the terms of a function after the changes that are asked for.
+
+        Raises UsageError for terms that make no sense.
+        """
+        if self.new_keys and not before.recipients:
+            raise NoRecipientsYet(function)
+        recipients = {recipient.id: recipient for recipient in before.recipients}
+        for asked in self.to:
+            known = recipients.get(asked.id, asked)
+            expires = known.expires if self.key_expires is None else _time(self.key_expires)
+            recipients[asked.id] = replace(known, name=asked.name or known.name, expires=expires)
+        for word in self.drop:
+            for id in _meant(word, recipients.values()):
+                del recipients[id]
+        own_key = before.own_key if self.own_key is None else self.own_key
+        if not own_key and not recipients:
+            raise NobodyCouldOpen
+        if len(recipients) + own_key > MAX_SLOTS:
+            raise UsageError(f"a sealed file opens with at most {MAX_SLOTS} keys")
+        if self.new_keys or not own_key:  # a project without a key of its own keeps no keys
+            recipients = {id: replace(r, function_key=None) for id, r in recipients.items()}
+        expires = before.expires if self.expires is None else _time(self.expires)
+        if expires is not None and expires <= time.time():
+            raise ExpiryPassed(function)
+        transport = before.transport if self.transport is None else self.transport
+        return Terms(tuple(recipients.values()), expires, own_key, transport)
+
+
+def _time(expiry: Expiry) -> int | None:
+    return None if expiry == "never" else expiry
+
+
+def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
+    """Return the ids of the recipients that a word means, or raise UsageError for none."""
+    known = list(recipients)
+    if word.startswith(IDENTITY_PUBLIC.prefix):
+        word = identity_id(IDENTITY_PUBLIC.decode(word))
+    found = [recipient.id for recipient in known if word in (recipient.id, recipient.name)]
+    if not found:
+        raise UsageError(
+            f"no recipient is {word}",
+            hint=f"the recipients are {', '.join(r.shown for r in known) or 'none yet'}",
+        )
+    return found
