@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from faas_seal.calling.addresses import check_address
+from faas_seal.cli.hints import hint_for
 from faas_seal.cli.lookup import check_function
 from faas_seal.cli.printing import console, say_json
 from faas_seal.cli.shared_options import function_names, json_option, stack_option
@@ -47,7 +46,7 @@ def doctor(
     checks = examine(find(stack_option), names, gateway)
     if as_json:
         found = list(checks)
-        say_json([asdict(check) for check in found])
+        say_json([_members(check) for check in found])
     else:
         found = []
         for check in checks:
@@ -56,9 +55,22 @@ def doctor(
     return int(any(check.passed is False for check in found))
 
 
+def _members(check: Check) -> dict[str, object]:
+    return {
+        "subject": check.subject,
+        "passed": check.passed,
+        "finding": check.finding,
+        "next_step": _next_step(check),
+    }
+
+
+def _next_step(check: Check) -> str:
+    return (check.error and hint_for(check.error)) or check.next_step
+
+
 def _print(check: Check) -> None:
     mark, style = _MARKS[check.passed]
     output = console()
     output.print(f"{mark} {check.subject}: {check.finding}", style=style)
-    if check.next_step:
-        output.print(f"    {check.next_step}")
+    if step := _next_step(check):
+        output.print(f"    {step}")

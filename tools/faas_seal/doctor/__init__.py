@@ -1,1 +1,1 @@
-"""What is wrong on this machine, in the stack file, with keys and at the gateway."""
+"""The examination of a project: what keeps its functions from being sealed, deployed and called."""

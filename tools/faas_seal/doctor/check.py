@@ -1,15 +1,27 @@
-"""What doctor says of one thing."""
+"""A check: one thing that doctor looked at, and what it found."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from faas_sealed.formats.errors import SealError
+
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `passed` is None for what is not needed, or not known."""
+    """One thing that was looked at.
+
+    `passed` is None for a thing that is not needed, or not known. `next_step` is what to do;
+    if there is an `error`, its hint comes before that.
+    """
 
     subject: str
     passed: bool | None
     finding: str
     next_step: str = ""
+    error: SealError | None = None
+
+    @classmethod
+    def of_error(cls, subject: str, error: SealError, next_step: str = "") -> Check:
+        """Return the check of a thing that was refused; `next_step` is for want of a hint."""
+        return cls(subject, False, str(error), next_step, error)

@@ -1,57 +1,40 @@
-"""Looks at all that a function needs to be sealed, built and called; changes nothing."""
+"""The examination of a project: everything that a function needs to be sealed, built and called.
+
+Nothing is changed.
+"""
 
 from __future__ import annotations
 
 import filecmp
 import platform
-import re
 import shlex
 import shutil
 import stat
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import faas_sealed
-from faas_sealed.formats.errors import KeyRefused, MissingKey, SealError, WrongSignature
-from faas_sealed.formats.file import verify
-from faas_sealed.formats.header import Header
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public, key_id
+from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.keys import FUNCTION_KEY
 
 from faas_seal.doctor.check import Check
+from faas_seal.doctor.function_checks import FunctionChecks
 from faas_seal.doctor.gateway_checks import checks_of_gateway
-from faas_seal.doctor.secret_checks import checks_of_secrets
 from faas_seal.project import keystore
 from faas_seal.project.keystore import Keystore, read_key_file
 from faas_seal.project.secrets import SecretFiles
-from faas_seal.project.signatures import signed_by
-from faas_seal.project.source_folder import REQUIREMENTS, source_folder
-from faas_seal.project.stackfile import (
-    LANGUAGE,
-    Function,
-    StackFile,
-    gateway_address,
-    sealed_file,
-)
+from faas_seal.project.stackfile import LANGUAGE, StackFile, gateway_address
 from faas_seal.project.template import find_template
-from faas_seal.sealing.drift import in_step
-from faas_seal.sealing.exposure import left_behind, open_to_git, warnings_for, warnings_of_project
-from faas_seal.sealing.setting_checks import check_settings, unknown_settings
-from faas_seal.sealing.terms import Terms
+from faas_seal.sealing.exposure import open_to_git, warnings_of_project
 
 TIMEOUT_SECONDS = 3.0
 
-_OTHER_FILE = re.compile(
-    r"^[ \t]*(-[rce]|--requirement|--constraint|--editable)[ \t=]*(?!\w+(\+\w+)?://)\S+",
-    re.MULTILINE,
-)
-
 
 def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[Check]:
-    """Yield everything that can be said of the project with this stack file.
+    """Yield the checks of the project with this stack file.
 
-    Of its functions those named, or else all of ours.
+    They are those of the named functions, or else of all of ours.
     """
     yield from _programs()
     yield from _told("signing key", _signing_key())
@@ -59,20 +42,21 @@ def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[C
         stack = StackFile.load(path)
         functions = stack.chosen(names)
     except SealError as error:
-        yield Check("stack file", False, str(error), error.hint)
+        yield Check.of_error("stack file", error)
         return
     shown = ", ".join(function.name for function in functions)
     yield Check("stack file", True, f"{path}: {shown}")
-    yield from _told("keys", _project(stack))
+    yield from _told("keys", _keys(stack))
     yield from _told("template", _template(stack))
-    for function in functions:
-        yield from _told(function.name, _function(stack, function))
-    sealed = [(function, _sealed(stack, function)) for function in functions]
-    yield from checks_of_gateway(gateway_address(gateway, stack.gateway), sealed)
+    looked_at = [FunctionChecks(stack, function) for function in functions]
+    for each in looked_at:
+        yield from _told(each.name, each.checks())
+    address = gateway_address(gateway, stack.gateway)
+    yield from checks_of_gateway(address, [(each.function, each.header) for each in looked_at])
 
 
 def _told(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """Yield checks; a file that cannot be read is one more finding, and not the end."""
+    """Yield checks, and one more for a file that cannot be read: the examination goes on."""
     try:
         yield from checks
     except OSError as error:
@@ -115,12 +99,12 @@ def _signing_key() -> Iterator[Check]:
     try:
         keystore.author_seed()
     except SealError as error:
-        yield Check("signing key", False, str(error), error.hint)
+        yield Check.of_error("signing key", error)
         return
     yield Check("signing key", True, f"{path}: have you a copy of it?")
 
 
-def _project(stack: StackFile) -> Iterator[Check]:
+def _keys(stack: StackFile) -> Iterator[Check]:
     folder = Keystore(stack.folder).folder
     if folder.exists():
         yield from _open_folder("keys", folder)
@@ -132,7 +116,7 @@ def _project(stack: StackFile) -> Iterator[Check]:
         try:
             read_key_file(path, FUNCTION_KEY)
         except SealError as error:
-            yield Check("keys", False, str(error), error.hint)
+            yield Check.of_error("keys", error)
     for warning in warnings_of_project(stack):
         yield Check("keys", False, warning, "take it out, and replace the keys")
 
@@ -161,121 +145,3 @@ def _template(stack: StackFile) -> Iterator[Check]:
         )
     else:
         yield Check("template", True, f"{own} is the one of this command")
-
-
-def _function(stack: StackFile, function: Function) -> Iterator[Check]:
-    name = function.name
-    try:
-        source = source_folder(stack, function)
-    except SealError as error:
-        yield Check(name, False, str(error), error.hint)
-        return
-    if build := left_behind(stack, name):
-        yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
-    yield from _settings(function)
-    yield from _requirements(name, source / REQUIREMENTS)
-    path = sealed_file(stack.folder, name)
-    if not path.exists():
-        yield _not_sealed(name)
-        return
-    try:
-        file = signed_by(_author_of(function), path.read_bytes(), verify)
-        ids = [slot.id for slot in file.header.slots]
-        own_id = _own_key_id(stack, name)
-    except SealError as error:
-        yield Check(name, False, str(error), error.hint or _seal_anew(function))
-        return
-    if own_id is not None and own_id not in ids:
-        finding = f"sealed for another key: it opens with {', '.join(ids)}, and yours is {own_id}"
-        step = f"put that key back, or seal for yours: faas-seal seal {name}"
-        yield Check(name, False, finding, step)
-        return
-    try:
-        unchanged = in_step(stack, name, keystore.author_seed())
-    except KeyRefused as error:
-        yield Check(name, None, f"not known to be in order: {error}", error.hint)
-        return
-    except WrongSignature as error:
-        yield Check(name, False, str(error), _seal_anew(function))
-        return
-    except SealError as error:
-        step = error.hint or f"mend that, and then: faas-seal seal {name}"
-        yield Check(name, False, str(error), step)
-        return
-    if file.header.expires is not None and file.header.expires <= time.time():
-        yield Check(name, False, "has expired", f"faas-seal seal {name}")
-        return
-    if not unchanged:
-        finding = "the source has changed since it was sealed"
-        if unchanged is None:
-            finding = "sealed elsewhere, and whether the source has changed since is not known"
-        yield Check(name, unchanged, finding, f"faas-seal seal {name}")
-        return
-    yield from checks_of_secrets(stack, function, file.header)
-    for warning in warnings_for(stack, name, function.source or function.handler):
-        yield Check(name, False, warning, "change the stack file")
-    yield Check(name, True, f"sealed as its source is, content id {file.header.content_id}")
-
-
-def _not_sealed(name: str) -> Check:
-    step = f"faas-seal seal {name}"
-    try:
-        keystore.author_seed()
-    except MissingKey:  # seal makes it
-        pass
-    except KeyRefused as error:
-        return Check(name, False, "not sealed yet, and the signing key is refused", error.hint)
-    return Check(name, False, "not sealed yet", step)
-
-
-def _settings(function: Function) -> Iterator[Check]:
-    try:
-        check_settings(function)
-    except SealError as error:
-        yield Check(function.name, False, str(error), error.hint)
-    for line in unknown_settings(function):
-        yield Check(function.name, False, line, "mend it in the stack file")
-
-
-def _requirements(name: str, path: Path) -> Iterator[Check]:
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        return
-    except UnicodeDecodeError:
-        yield Check(name, False, f"{path} is not UTF-8", "save it as UTF-8")
-        return
-    if found := _OTHER_FILE.search(text):
-        finding = f"{path} has {found[0].strip()!r}, a file that the image is built without"
-        yield Check(name, False, finding, f"write into {path} what that says")
-
-
-def _own_key_id(stack: StackFile, name: str) -> str | None:
-    """Return the id of the project's own key, or None where only recipients open the function."""
-    store = Keystore(stack.folder)
-    own = Terms.load(store.terms_path(name)).own_key
-    return key_id(store.function_key(name)) if own else None
-
-
-def _author_of(function: Function) -> bytes:
-    """Return whose signature the container wants, or else this user's."""
-    named = function.environment.get("seal_author")
-    return AUTHOR_PUBLIC.decode(named) if named else author_public(keystore.author_seed())
-
-
-def _seal_anew(function: Function) -> str:
-    """Return the command that seals a function again: seal takes nobody's place unasked."""
-    command = f"faas-seal seal {function.name}"
-    named, mine = function.environment.get("seal_author"), keystore.known_author()
-    if not named or (mine is not None and named == AUTHOR_PUBLIC.encode(mine)):
-        return command
-    return f"{command} --author-key-file FILE, of its author; or {command} --new-author"
-
-
-def _sealed(stack: StackFile, function: Function) -> Header | None:
-    """Return the header of a function's sealed file, or None where that is not in order."""
-    try:
-        path = sealed_file(stack.folder, function.name)
-        return signed_by(_author_of(function), path.read_bytes(), verify).header
-    except (OSError, SealError):
-        return None

@@ -1,4 +1,4 @@
-"""What doctor says of a gateway and of the functions there, without their keys."""
+"""Checks of a gateway and of the functions deployed there. They need no keys."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ TIMEOUT_SECONDS = 3.0
 def checks_of_gateway(
     url: str, functions: Iterable[tuple[Function, Header | None]]
 ) -> Iterator[Check]:
-    """Yield what can be said of a gateway and of functions there.
+    """Yield the checks of a gateway and of functions there.
 
-    Each comes with the header of its sealed file here, or None where that is not in order.
+    Each function comes with the header of its sealed file here, or None if that file is not
+    in order.
     """
     try:
         _get(f"{url}/healthz")
@@ -44,7 +45,7 @@ def checks_of_gateway(
 
 
 def _function(url: str, function: Function, sealed: Header | None) -> Iterator[Check]:
-    """Ask with what is no key: only who has seen the header says that it is malformed."""
+    """Send something that is not a key: only a runtime that got the header calls it malformed."""
     name = function.name
     try:
         answer = _get(url, {KEY_HEADER: "no key"})
@@ -75,7 +76,7 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
 
 
 def _not_sealed(url: str, name: str, answer: requests.Response) -> Check:
-    """Say what an answer means that is not of our runtime."""
+    """Say what an answer means that does not come from our runtime."""
     said = f"{url} answers {answer.status_code}: {answer.reason}"
     if answer.ok and not answer.is_redirect:
         return Check(name, False, f"what answers at {url} is not sealed", f"faas-seal up {name}")
@@ -90,7 +91,7 @@ def _not_sealed(url: str, name: str, answer: requests.Response) -> Check:
 
 
 def _compared(url: str, function: Function, sealed: Header) -> Check:
-    """Compare what a function says of itself with what is sealed here."""
+    """Compare the deployed sealed file with the one here."""
     name = function.name
     step = f"faas-seal up {name}"
     if SETTING in function.environment:
@@ -102,7 +103,7 @@ def _compared(url: str, function: Function, sealed: Header) -> Check:
     except FileRefused as error:
         return Check(name, False, str(error), step)
     except SealError as error:
-        return Check(name, None, f"not known to be what is sealed: {error}", error.hint)
+        return Check(name, None, f"not known to be what is sealed: {error}", error=error)
     if deployed.content_id != sealed.content_id:
         finding = f"deployed is content id {deployed.content_id}, sealed is {sealed.content_id}"
         return Check(name, False, finding, step)

@@ -1,4 +1,4 @@
-"""What doctor says of a function's secrets."""
+"""Checks of a function's secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faas_seal.project.stackfile import Function, StackFile
 
 
 def checks_of_secrets(stack: StackFile, function: Function, header: Header) -> Iterator[Check]:
-    """Yield what can be said of the secrets of a function that is sealed as `header` says."""
+    """Yield the checks of the secrets of a function. `header` is its sealed file's."""
     name = function.name
     seal = f"faas-seal seal {name}"
     if header.transport is not None and not function.environment.get("seal_transport"):
@@ -37,7 +37,7 @@ def _transport(stack: StackFile, function: Function, public: bytes) -> Iterator[
     try:
         publics = [transport_public(seed) for seed in files.transport_seeds(path.name)]
     except KeyRefused as error:
-        yield Check(name, False, str(error), error.hint or f"ls -l {shown}")
+        yield Check.of_error(name, error, f"ls -l {shown}")
         return
     if not publics:
         finding = f"{path} is not here: a new gateway cannot get it from you"
