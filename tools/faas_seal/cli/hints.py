@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from faas_sealed.formats.errors import SealError
 
+from faas_seal.deploying import errors as deploying
 from faas_seal.project import recipients
 from faas_seal.sealing import errors as sealing
 
 
 def hint_for(error: SealError) -> str:
     """Return the hint for an error: the command's, or else the error's own; or an empty string."""
-    return _about_sealing(error) or error.hint
+    return _about_sealing(error) or _about_pushing(error) or error.hint
 
 
 def _about_sealing(error: SealError) -> str:
@@ -54,4 +55,22 @@ def _about_sealing(error: SealError) -> str:
             return f"faas-seal sign {error.unsigned} > {error.path}"
         case sealing.ForAnotherAuthor():
             return "write it again: faas-seal seal NAME --author KEY --unsigned FILE"
+    return ""
+
+
+def _about_pushing(error: SealError) -> str:
+    match error:
+        case deploying.TakesNoPushes():
+            setting, secret = error.setting, error.secret
+            return (
+                f"faas-seal push {error.function} --setup, or in the stack file "
+                f"secrets: [{secret}], environment: {{{setting}: {secret}}}"
+            )
+        case deploying.NoGateway():
+            return "name it with --gateway"
+        case deploying.NotServed():
+            return (
+                f"its log tells of an update that is refused: faas-cli logs {error.function}. "
+                "Kubernetes can take a minute or two: --wait 180s"
+            )
     return ""

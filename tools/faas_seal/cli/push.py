@@ -7,8 +7,7 @@ from faas_seal.cli.run_seal import run_seal
 from faas_seal.cli.shared_options import function_names, stack_option
 from faas_seal.cli.times import duration
 from faas_seal.deploying.gateway_api import Gateway
-from faas_seal.deploying.push import SETTING, secret_of, wait_until_served
-from faas_seal.deploying.push import push as push_file
+from faas_seal.deploying.push import SETTING, push_file, secret_of, wait_until_served
 from faas_seal.project.files import replace_together
 from faas_seal.project.stackfile import DEFAULT_GATEWAY, StackFile, find, gateway_address
 from faas_seal.sealing.options import SealOptions

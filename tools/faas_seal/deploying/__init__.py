@@ -1,1 +1,1 @@
-"""What a gateway is told beside faas-cli: code that is pushed to a function that runs."""
+"""Pushing code to a function that runs, past faas-cli: the gateway's interface to secrets."""

@@ -1,4 +1,4 @@
-"""The gateway's own interface, as far as faas-cli cannot speak it: secrets that are not text."""
+"""The gateway's own interface to secrets: faas-cli can only fill them with text."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from faas_seal.calling.sessions import session_to
-from faas_seal.errors import GatewayRefused, Unreachable
+from faas_seal.deploying.errors import NoGateway
+from faas_seal.errors import GatewayRefused
 
 TIMEOUT_SECONDS = 30
 _INFO = "/system/info"
 _NO_GATEWAY = "is this local-run? It serves each seal by itself: push is for a gateway"
-# What faas-cli writes when it logs in.
+# faas-cli writes it when it logs in.
 _CONFIG = "config.yml"
 _SCHEMES = {"basic": "Basic", "oauth2": "Bearer"}
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A gateway, with what faas-cli has kept of a login to it."""
+    """A gateway, with the login that faas-cli has kept, if there is one."""
 
     address: str
     namespace: str = ""
@@ -37,7 +38,7 @@ class Gateway:
         return cls(address, namespace, _authorization(address))
 
     def provider(self) -> str:
-        """Return the provider's name, as `faasd` or `faas-netes`; empty if it is not told."""
+        """Return the provider's name, such as `faasd` or `faas-netes`, or an empty string."""
         answer = self._send("GET", _INFO)
         try:
             return str(answer.json()["provider"]["provider"])
@@ -45,9 +46,9 @@ class Gateway:
             return ""
 
     def put_secret(self, name: str, value: bytes) -> bool:
-        """Write a secret of any bytes; return whether it had to be made.
+        """Write a secret of any bytes; return whether it is a new one.
 
-        Raises GatewayRefused, or Unreachable where nobody answers.
+        Raises GatewayRefused, and NoGateway if nothing answers.
         """
         body = {
             "name": name,
@@ -80,9 +81,7 @@ class Gateway:
                     **given,
                 )
             except requests.RequestException:
-                raise Unreachable(
-                    f"no gateway answers at {self.address}", hint="name it with --gateway"
-                ) from None
+                raise NoGateway(self.address) from None
         if answer.status_code == 401:
             raise GatewayRefused(
                 f"{self.address} wants a login", hint=f"faas-cli login --gateway {self.address}"

@@ -1,4 +1,4 @@
-"""Changing the code of a function that runs: its sealed file goes into a secret that it watches."""
+"""Pushing: a running function gets new code through a secret that it watches."""
 
 from __future__ import annotations
 
@@ -10,35 +10,32 @@ from faas_sealed.formats.file import claimed_author, verify, verify_lines
 from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from faas_seal.calling.sessions import session_to
+from faas_seal.deploying.errors import NotServed, TakesNoPushes
 from faas_seal.deploying.gateway_api import Gateway
-from faas_seal.errors import GatewayRefused, UsageError
+from faas_seal.errors import GatewayRefused
 from faas_seal.project.stackfile import Function
 
 SETTING = "seal_file"
-# What all of a Kubernetes secret may hold (kubernetes.io/docs/concepts/configuration/secret).
+# The bytes that a Kubernetes secret can hold (kubernetes.io/docs/concepts/configuration/secret).
 MOST_IN_KUBERNETES = 2**20
-NO_SUCH_LIMIT = ("faasd",)
+PROVIDERS_WITHOUT_LIMIT = ("faasd",)
 LOOK_SECONDS = 0.25
 _TIMEOUT_SECONDS = 10
 
 
 def secret_of(function: Function) -> str:
-    """Return the name of the secret that a function's code is pushed to, or raise UsageError."""
+    """Return the name of the secret that a function's code is pushed to, or raise TakesNoPushes."""
     name = function.environment.get(SETTING, "")
     wanted = name or f"{function.name}-code"
     if not name or "/" in name or name not in function.secrets:
-        raise UsageError(
-            f"{function.name} takes no pushes: it needs a secret, and {SETTING} to name that",
-            hint=f"faas-seal push {function.name} --setup, or in the stack file "
-            f"secrets: [{wanted}], environment: {{{SETTING}: {wanted}}}",
-        )
+        raise TakesNoPushes(function.name, SETTING, wanted)
     return name
 
 
-def push(gateway: Gateway, secret: str, file: bytes) -> None:
+def push_file(gateway: Gateway, secret: str, file: bytes) -> None:
     """Write a sealed file into a secret, or raise GatewayRefused."""
     provider = gateway.provider()
-    if len(file) > MOST_IN_KUBERNETES and provider not in NO_SUCH_LIMIT:
+    if len(file) > MOST_IN_KUBERNETES and provider not in PROVIDERS_WITHOUT_LIMIT:
         raise GatewayRefused(
             f"the sealed file is {len(file):,} bytes, and a Kubernetes secret holds "
             f"{MOST_IN_KUBERNETES:,} at most",
@@ -48,9 +45,10 @@ def push(gateway: Gateway, secret: str, file: bytes) -> None:
 
 
 def wait_until_served(url: str, file: bytes, seconds: float) -> float:
-    """Wait until the function at `url` serves this file; return how long that took.
+    """Wait until the function at `url` serves this file; return how many seconds that took.
 
-    Raises GatewayRefused when `seconds` have passed, or as soon as a newer file is served.
+    Raises NotServed when `seconds` have passed, and GatewayRefused as soon as the function
+    serves a newer file.
     """
     header = verify(file, claimed_author(file)).header
     started = time.monotonic()
@@ -69,11 +67,7 @@ def wait_until_served(url: str, file: bytes, seconds: float) -> float:
                     raise GatewayRefused(f"a newer file is served already: {served.content_id}")
                 seen = f"{served.content_id} is still served"
         time.sleep(LOOK_SECONDS)
-    raise GatewayRefused(
-        f"after {seconds:.0f} s {seen}, and not {header.content_id}",
-        hint="its log tells of an update that is refused: faas-cli logs "
-        f"{header.function}. Kubernetes can take a minute or two: --wait 180s",
-    )
+    raise NotServed(header.function, header.content_id, seconds, seen)
 
 
 def _lines(url: str) -> bytes | None:

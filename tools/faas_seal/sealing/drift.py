@@ -9,7 +9,8 @@ from faas_sealed.formats.keys import author_public
 
 from faas_seal.project.keystore import author_seed
 from faas_seal.project.stackfile import StackFile, check_name
-from faas_seal.sealing.plan import file_in_place, is_in_place, signed_by_author, source_to_seal
+from faas_seal.sealing.in_place import file_in_place, if_signed_by, is_in_place
+from faas_seal.sealing.plan import source_to_seal
 from faas_seal.sealing.state import (
     is_of_same_file,
     remembered_state,
@@ -22,12 +23,12 @@ from faas_seal.sealing.state import (
 def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
     """Tell whether a function is sealed as its source is now, whichever keys open it.
 
-    `seed` is the author's signing seed (32 bytes). Returns None where the file in place was
-    not sealed here. Raises SealError for a source that cannot be sealed.
+    `seed` is the author's signing seed (32 bytes). Returns None if the file in place was
+    sealed elsewhere. Raises SealError for a source that cannot be sealed.
     """
     author = author_public(seed)
     source = source_to_seal(stack, stack.function(check_name(name)), author)
-    file = signed_by_author(file_in_place(stack, name), author)
+    file = if_signed_by(file_in_place(stack, name), author)
     if file is None:
         return None
     state = state_of(source_digest(name, source, summary_of(file.header), seed), file)
@@ -37,9 +38,10 @@ def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
 
 
 def forgotten(stack_path: Path, name: str) -> str:
-    """Return a line for people if a function's source has changed since it was sealed, or nothing.
+    """Return a line for people if a function's source has changed since it was sealed.
 
-    Only who sealed the function, and where, can tell: anybody else gets nothing, too.
+    The line is empty also if that is not known: only the project that sealed the function
+    can tell, with the author's signing key.
     """
     try:
         changed = in_step(StackFile.load(stack_path), name, author_seed()) is False

@@ -7,21 +7,17 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import (
     Recipient,
     SealedFile,
     Unsigned,
-    claimed_author,
     prepare,
-    verify,
 )
 from faas_sealed.formats.grant import grant
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, key_id
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
 from faas_seal.errors import SourceRefused
-from faas_seal.project.files import read_if_there
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.secrets import SecretFiles, transport_public, transport_secret
 from faas_seal.project.source_folder import REQUIREMENTS, source_folder
@@ -30,34 +26,33 @@ from faas_seal.project.stackfile import (
     Function,
     StackFile,
     check_name,
-    sealed_file,
     sealed_folder,
 )
 from faas_seal.sealing.errors import NotTheAuthor, RecipientsOnly, TransportSecretMissing
+from faas_seal.sealing.in_place import file_in_place, if_signed_by, is_in_place
 from faas_seal.sealing.options import SealOptions
 from faas_seal.sealing.setting_checks import check_settings
 from faas_seal.sealing.source import Source, read_source
-from faas_seal.sealing.state import remembered_state, source_digest, state_of, summary
+from faas_seal.sealing.state import source_digest, state_of, summary
 from faas_seal.sealing.terms import Terms
 
-# The last is macOS's, which keeps names of files in it.
-_MAY_BE_SEALED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
+# What a sealed folder may hold. macOS makes the last one.
+_EXPECTED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One function's seal, before anything of it is written.
+    """One function's seal: what goes in, who can open it, and the sealed file.
 
-    `author` is a public key (32 bytes). `in_place` is the sealed file that lies where the
-    new one goes, if it is whole, whoever signed it. `terms_before` are the terms that were
-    remembered.
+    `author` is a public key (32 bytes). `in_place` is the sealed file that the function has
+    already, if it is whole, whoever signed it. `terms_before` are the remembered terms.
 
-    `function_key` (32 bytes) is None where only recipients can open the function,
-    `transport` a public key (1,216 bytes) or None. Those that are new are not written yet:
-    `function_key_is_new`, `new_transport_seed`.
+    `function_key` (32 bytes) is the project's own, or None if only recipients can open the
+    function. `transport` is a public key (1,216 bytes), or None if it takes no key tokens. A
+    function key that is new, and the seed of a new transport key, are still to be written.
 
-    `file` is the new sealed file, or None where the one in place stays; `state` what is
-    remembered of it.
+    `file` is the new sealed file, and `state` is its state. There is none until the plan is
+    signed, and none after that if the file in place is up to date.
     """
 
     stack: StackFile
@@ -87,39 +82,39 @@ class Plan:
     @property
     def previous(self) -> SealedFile | None:
         """The sealed file in place, if this author signed it."""
-        return signed_by_author(self.in_place, self.author)
+        return if_signed_by(self.in_place, self.author)
 
     @property
     def sealed(self) -> SealedFile:
-        """The sealed file that is in place once the plan is written."""
+        """The sealed file of a signed plan, new or in place."""
         file = self.file or self.in_place
         assert file is not None
         return file
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """The ids of the function keys that will open the file and are known before the seal."""
+        """The ids of the function keys that will open the file, as far as they are known now."""
         keys = [self.function_key, *(known.function_key for known in self.terms.recipients)]
         return tuple(key_id(key) for key in keys if key is not None)
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The recipients who could open the function and cannot any more, as people read them."""
+        """The names and ids of recipients who could open the function and no longer can."""
         before = self.terms_before.recipients
         return tuple(known.shown for known in before if known.id not in self.terms.ids)
 
     @property
     def locked_out(self) -> tuple[str, ...]:
-        """The ids of the raw keys of the file in place, if none of its callers can go on.
+        """The ids of the keys that open the file in place, if none of them opens the new one.
 
-        Recipients are not among them: they find their new key in the file itself.
+        Keys of recipients do not count: a recipient finds the new key in the new file.
         """
         slots = self.in_place.header.slots if self.in_place else ()
         ids = tuple(slot.id for slot in slots if slot.to is None)
         return () if set(ids) & set(self.key_ids) else ids
 
     def encrypted(self) -> Unsigned:
-        """Encrypt the source for everybody who is to open it; the author has to sign it."""
+        """Encrypt the source for all who can open it. The author still has to sign the result."""
         before = self.previous
         return prepare(
             self.source.bundle,
@@ -142,7 +137,7 @@ class Plan:
         if before is not None and self._fits(before) and not anew:
             state = state_of(digest, before)
             if is_in_place(self.stack, self.name, state, self.source):
-                return replace(self, state=state)
+                return self
         unsigned = self.encrypted()
         file = unsigned.signed(unsigned.signature(seed))
         return replace(self, file=file, state=state_of(digest, file))
@@ -174,7 +169,7 @@ def make_plan(
     *,
     function_key: bytes | None = None,
 ) -> Plan:
-    """Return the plan of a function's seal. Nothing is encrypted yet, and nothing is written.
+    """Return the plan of a function's seal. Nothing is encrypted or written yet.
 
     `author` is a public key (32 bytes). A given `function_key` (32 bytes) comes before the
     project's. Raises SealError for anything that keeps the function from being sealed.
@@ -187,17 +182,17 @@ def make_plan(
     key, key_is_new = _function_key(stack, name, terms, function_key)
     transport, seed = _transport(stack, function, author, options, terms, in_place)
     return Plan(
-        stack,
-        function,
-        author,
-        source_to_seal(stack, function, author, new_author=options.new_author),
-        in_place,
-        terms_before,
-        _with_keys(terms),
-        key,
-        key_is_new,
-        transport,
-        seed,
+        stack=stack,
+        function=function,
+        author=author,
+        source=source_to_seal(stack, function, author, new_author=options.new_author),
+        in_place=in_place,
+        terms_before=terms_before,
+        terms=_with_keys(terms),
+        function_key=key,
+        function_key_is_new=key_is_new,
+        transport=transport,
+        new_transport_seed=seed,
     )
 
 
@@ -218,33 +213,10 @@ def source_to_seal(
     return read_source(path)
 
 
-def file_in_place(stack: StackFile, name: str) -> SealedFile | None:
-    """Return the sealed file of a function, or None if it is missing or damaged.
-
-    Its signature is verified with the author that it names.
-    """
-    try:
-        data = sealed_file(stack.folder, name).read_bytes()
-        return verify(data, claimed_author(data))
-    except (OSError, FileRefused):
-        return None
-
-
-def signed_by_author(file: SealedFile | None, author: bytes) -> SealedFile | None:
-    """Return a file if `author` (public key, 32 bytes) signed it, or None."""
-    return file if file is not None and file.header.author == author else None
-
-
-def is_in_place(stack: StackFile, name: str, state: bytes, source: Source) -> bool:
-    """Tell whether the sealed folder has a file of this state, with its requirements."""
-    requirements = read_if_there(sealed_folder(stack.folder, name) / REQUIREMENTS)
-    return remembered_state(stack.folder, name) == state and requirements == source.requirements
-
-
 def _function_key(
     stack: StackFile, name: str, terms: Terms, given: bytes | None
 ) -> tuple[bytes | None, bool]:
-    """Return the key that opens the function beside the recipients' keys, and whether it is new."""
+    """Return the project's own key of a function, if it has one, and whether that is new."""
     if not terms.own_key:
         if given is not None:
             raise RecipientsOnly(name)
@@ -265,7 +237,7 @@ def _transport(
     terms: Terms,
     in_place: SealedFile | None,
 ) -> tuple[bytes | None, bytes | None]:
-    """Return the transport public key of a function, and the seed of it if that is new."""
+    """Return the transport public key of a function, and its seed if the key is new."""
     if not terms.transport:
         return None, None
     if options.transport_key is not None:
@@ -274,8 +246,8 @@ def _transport(
     files = SecretFiles(stack.folder)
     if seeds := files.transport_seeds(secret):
         return transport_public(seeds[0]), None
-    # A build server seals without the secret: the gateway's fits the file in place.
-    previous = signed_by_author(in_place, author)
+    # A build server does not have the secret. The gateway's fits the file in place.
+    previous = if_signed_by(in_place, author)
     if previous is not None and previous.header.transport is not None:
         return previous.header.transport, None
     if "seal_transport" in function.environment and not options.new_author:
@@ -302,7 +274,7 @@ def _check_folders(source: Path, folder: Path) -> None:
             hint="move the source to a folder of its own",
         )
     if folder.is_dir():
-        others = {path.name for path in folder.iterdir()} - _MAY_BE_SEALED
+        others = {path.name for path in folder.iterdir()} - _EXPECTED
         if others:
             raise SourceRefused(
                 f"{folder} holds more than a sealed function: {', '.join(sorted(others))}",
