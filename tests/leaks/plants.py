@@ -6,11 +6,11 @@ import re
 import secrets
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType
 
-from faas_seal.scan.search import Search
+from faas_seal.scan.search import Hit, Search
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.primitives import hkdf
@@ -22,6 +22,11 @@ _TOKEN = re.compile(r"CANARY_[a-z_]+")
 # A file that no tool for source text could read, and so is none in the folder.
 _BROKEN = "CANARY_broken_name = = 'CANARY_broken_text'"
 _BYTECODE_OF = "unlike_any_other"
+
+
+def report(hits: Iterable[Hit]) -> str:
+    """Return a line for each hit, as the message of an assertion."""
+    return "\n".join(map(str, sorted(hits)))
 
 
 def token(kind: str) -> str:

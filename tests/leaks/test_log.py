@@ -6,11 +6,11 @@ import re
 
 import pytest
 from faas_seal.scan import proof
-from faas_seal.scan.search import Hit, Search, report
+from faas_seal.scan.search import Hit, Search
 
 from tests.leaks import traffic
 from tests.leaks.client import Client
-from tests.leaks.plants import Plants
+from tests.leaks.plants import Plants, report
 from tests.support import Function, serve
 
 SAID = "what a handler prints is in the log"

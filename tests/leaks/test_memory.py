@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from faas_seal.scan import proof
 from faas_seal.scan.places import in_process, in_processes
-from faas_seal.scan.search import Search, report
+from faas_seal.scan.search import Search
 from faas_sealed.runtime.worker.worker import MOST_LINGERS
 
 from tests.leaks import traffic
 from tests.leaks.client import Client
-from tests.leaks.plants import Plants
+from tests.leaks.plants import Plants, report
 from tests.runtime.processes import zygote
 from tests.support import Function, is_ready, serve
 

@@ -13,12 +13,12 @@ import pytest
 import requests
 from faas_seal.scan import proof
 from faas_seal.scan.places import in_file, in_folder, in_process, processes
-from faas_seal.scan.search import Hit, Search, report
+from faas_seal.scan.search import Hit, Search
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.keys import FUNCTION_KEY
 
 from tests.leaks.conftest import may_trace
-from tests.leaks.plants import Plants
+from tests.leaks.plants import Plants, report
 from tests.openfaas import containers
 from tests.openfaas.containers import Container, docker
 from tests.openfaas.project import Project, new_project, succeed

@@ -16,9 +16,10 @@ import pytest
 import requests
 from faas_seal import FunctionKey
 from faas_seal.scan.places import in_folder, in_process, processes
-from faas_seal.scan.search import Search, report
+from faas_seal.scan.search import Search
 from faas_sealed.formats.keys import FUNCTION_KEY
 
+from tests.leaks.plants import report
 from tests.openfaas.project import Project, new_project, succeed
 from tests.openfaas.test_gateway import START_SECONDS, _add_to_stack
 from tests.support import wait_until

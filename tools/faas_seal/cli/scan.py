@@ -10,6 +10,7 @@ from threading import Timer
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
+from faas_seal.cli.hints import hint_for
 from faas_seal.cli.printing import complain, console, say, say_json, warn
 from faas_seal.cli.shared_options import json_option, stack_option
 from faas_seal.errors import UsageError
@@ -21,8 +22,7 @@ from faas_seal.scan.canaries import canaries_of, without_common
 from faas_seal.scan.findings import Findings
 from faas_seal.scan.known_keys import author_canaries, concealed, function_canaries
 from faas_seal.scan.search import Search
-from faas_seal.scan.targets import Progress as Advance
-from faas_seal.scan.targets import search_target, size_of
+from faas_seal.scan.targets import Advance, search_target, size_of
 from faas_seal.sealing.source import read_source
 
 MOST_SHOWN = 20
@@ -81,7 +81,7 @@ def scan(
     else:
         _report(found, len(canaries))
     for error in unread:
-        complain(concealed(str(error)), error.hint)
+        complain(concealed(str(error)), hint_for(error))
     return int(bool(hits or unread))
 
 
@@ -114,14 +114,14 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
 
 
 def _prove(*, processes: bool) -> None:
-    """Plant canaries of this run's own and find them, or raise Blind."""
+    """Plant canaries for this run and find them, or raise Blind."""
     proof.prove_forms(Search({"a text": "a canary of this run's own", "bytes": bytes(range(32))}))
     proof.prove_keys()
     proof.prove_tars()
     with tempfile.TemporaryDirectory() as folder:
         proof.prove_files(Path(folder))
     if processes:
-        # Whether the target may be read is for the target to say.
+        # Dumpable, because reading this process is no test of the right to read the target.
         proof.prove_processes(dumpable=True)
 
 
@@ -141,7 +141,7 @@ def _progress(sizes: list[int | None]) -> Iterator[Advance]:
         yield lambda size: progress.advance(task, size)
     finally:
         soon.cancel()
-        soon.join()  # or the bar could start after its end
+        soon.join()  # or the bar could start after it was stopped
         progress.stop()
 
 

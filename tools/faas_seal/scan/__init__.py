@@ -1,1 +1,1 @@
-"""Looks for a source, or for canaries, wherever they could have come to lie."""
+"""The search for a source, its keys or canaries, in all places that could have got a copy."""

@@ -1,4 +1,4 @@
-"""What to look for, of a source folder: what is nobody else's."""
+"""The canaries of a source: lines, strings and names in it that nobody else has."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from faas_seal.project.source_folder import REQUIREMENTS
 from faas_seal.scan.needles import SHORTEST
 from faas_seal.scan.search import Search
 
-# Shorter lines are often somebody else's too.
+# Shorter lines often stand in other people's code, too.
 SHORTEST_LINE = 20
-# In no form longer than what a search of memory can be sure to see whole.
+# So short that a search of memory sees it whole in every form.
 LONGEST = 1000
 FEWEST_IN_SHORT_LINES = 24
 RUN_OF_BYTES = 32
-# What others say in just the same words.
+# These are the same in everybody's code.
 _IMPORT = re.compile(r"\s*(from [\w.]+ )?import ")
 _QUOTED = re.compile(r'"([^"\\]+)"')
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
-# The image is built from it, so that it goes along unsealed.
+# The image is built from it, so it lies there in clear.
 _IN_CLEAR = (REQUIREMENTS,)
-# What every image with a function has. A line that stands there gives nothing away.
+# Every image with a function has these. A line that stands in them gives nothing away.
 _COMMON_PACKAGES = ("click", "flask", "jinja2", "requests", "waitress", "werkzeug")
 _NOT_COMMON = ("site-packages", "dist-packages", "test", "idlelib", "lib2to3", "__pycache__")
 
 
 def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
-    """Return what to look for by where it stands, as in `handler.py:12 (constant)`.
+    """Return the canaries of files by their places, such as `handler.py:12 (constant)`.
 
-    Lines, strings and the names that Python defines, as far as they are long enough to be
-    found; of files that are no text a few runs of bytes.
+    They are lines, strings and names defined in Python, if they are long enough to be found.
+    A file that is not text gives a few runs of bytes.
     """
     found: dict[str, str | bytes] = {}
     seen: set[str | bytes] = set()
     for name, content in files.items():
         if name in _IN_CLEAR:
             continue
-        # The stem alone: what the file is called elsewhere, or compiled, has it too.
+        # The stem alone, because a copy or a compiled file has that in its name, too.
         for called in (PurePosixPath(name).stem, name):
             if len(called) >= SHORTEST:
                 found[f"the name of {name}"] = called
@@ -64,7 +64,7 @@ def canaries_of(files: Mapping[str, bytes]) -> dict[str, str | bytes]:
 
 
 def without_common(canaries: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
-    """Leave out what Python, the libraries of every function or the runtime say as well."""
+    """Leave out canaries that also stand in Python, in common libraries or in the runtime."""
     search = Search(canaries)
     common = set()
     for path in _common_files():
@@ -73,7 +73,7 @@ def without_common(canaries: Mapping[str, str | bytes]) -> dict[str, str | bytes
 
 
 def _unused(found: Mapping[str, str | bytes], place: str, kind: str) -> str:
-    """Return how a canary is called: by number, where several of a kind stand in a line."""
+    """Return a new name for a canary: with a number if a line has several of a kind."""
     numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
     names = (f"{place} ({kind}{number})" for number in numbers)
     return next(name for name in names if name not in found)
@@ -86,9 +86,10 @@ def _lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _short_lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield lines that are nothing alone, together with those that follow: tables, or a whole file.
+    """Yield blocks of lines that are too short alone: tables, or whole files of them.
 
-    Others may have a few brackets and words in the same order, hence the count without spaces.
+    The length of a block counts without spaces, because a few brackets and words in the same
+    order can stand in other people's code, too.
     """
     lines = text.splitlines(keepends=True)
     start = 0
@@ -104,7 +105,7 @@ def _short_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _quoted(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the strings of JSON and the like, which may be written anew in other lines."""
+    """Yield the strings in JSON and the like, which a program may write in other lines."""
     for number, line in enumerate(text.splitlines(), 1):
         for value in _QUOTED.findall(line):
             if len(value.strip().encode()) >= SHORTEST and not _MEDIA_TYPE.fullmatch(value):
@@ -120,7 +121,7 @@ def _python(text: str) -> Iterator[tuple[int, str, str | bytes]]:
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(value)):
-                # As it is in memory, and line by line as in a docstring.
+                # In one piece, as in memory, and line by line, as a docstring in a file.
                 for part in (value, *value.splitlines()):
                     if len(part.strip().encode()) >= SHORTEST and not _MEDIA_TYPE.fullmatch(part):
                         yield node.lineno, "constant", part.strip()
@@ -136,7 +137,7 @@ def _python(text: str) -> Iterator[tuple[int, str, str | bytes]]:
 
 
 def _runs(name: str, content: bytes) -> dict[str, str | bytes]:
-    """Return a few runs of bytes out of a file that is no text."""
+    """Return a few runs of bytes from a file that is not text."""
     starts = (0, len(content) // 2, len(content) - RUN_OF_BYTES)
     runs = {at: content[at : at + RUN_OF_BYTES] for at in starts if at >= 0}
     return {

@@ -1,4 +1,4 @@
-"""Finds compressed streams in bytes by how they begin, and takes out what is in them."""
+"""Compressed streams within bytes: found by how they begin, and taken out."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from typing import Protocol
 
 from faas_sealed.formats.errors import SealError
 
-# More than this out of one stream is refused: what is not searched counts as not found.
+# A stream with more content than this is refused, so that its rest is not taken for clean.
 MAX_UNPACKED = 2**30
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
-# Small, as an error costs what the same piece has held before it.
+# Small, because at an error everything that the same piece has given is lost.
 _PIECE = 2**10
 # The header of a zip's entry (APPNOTE.TXT 6.3, section 4.3.7).
 _ZIP_ENTRY = b"PK\3\4"
 _ZIP_HEADER = struct.Struct("<4sHHH16xHH")
 _DEFLATE, _DEFLATE64, _LZMA, _ZSTANDARD, _PPMD = 8, 9, 14, 93, 98
-# Where the decompressors of the standard library begin a file, zips put less before it.
+# Zips put a shorter header before LZMA than the standard library expects.
 _LZMA_IN_ZIP = struct.Struct("<HH5s")
 _UNKNOWN_SIZE = b"\xff" * 8
 
 
 class Incomplete(SealError):
-    """Something could not be searched to its end: that nothing was found says nothing."""
+    """A place that could not be searched to its end. That nothing was found there says nothing."""
 
 
 class _Refused(Exception):
-    """Why a stream is not taken out; the place is for the caller to say."""
+    """The reason why a stream is not taken out, without its place, which the caller adds."""
 
 
 class _Decompressor(Protocol):
@@ -44,10 +44,10 @@ class _Decompressor(Protocol):
 
 
 def streams(data: bytes | mmap.mmap, place: str) -> Iterator[tuple[int, bytes]]:
-    """Yield where a compressed stream starts, and what comes out of it, even if it breaks off.
+    """Yield the start and the content of each compressed stream, even if it breaks off.
 
-    Raises Incomplete for what is longer than MAX_UNPACKED, or compressed in a way that
-    the standard library does not know.
+    Raises Incomplete for content longer than MAX_UNPACKED, and for a compression that the
+    standard library does not know.
     """
     for magic, take in _STREAMS.items():
         for match in re.finditer(re.escape(magic), data):
@@ -60,7 +60,7 @@ def streams(data: bytes | mmap.mmap, place: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _zip_entry(data: bytes | mmap.mmap, at: int) -> bytes:
-    """Return what is in an entry of a zip; nothing if it is found as another stream or plain."""
+    """Return the content of an entry of a zip, or b"" if it is a stream of its own or plain."""
     header = data[at : at + _ZIP_HEADER.size]
     if len(header) < _ZIP_HEADER.size:
         return b""
@@ -78,7 +78,7 @@ def _zip_entry(data: bytes | mmap.mmap, at: int) -> bytes:
         except lzma.LZMAError:
             return b""
         return _decompress(alone, data, start + _LZMA_IN_ZIP.size)
-    # What is encrypted gives nothing away.
+    # An encrypted entry gives nothing away.
     if method in (_DEFLATE64, _ZSTANDARD, _PPMD) and not flags & 1 and 0 < name_length < 1024:
         raise _Refused(f"is a zip of a compression that is not known here, number {method}")
     return b""

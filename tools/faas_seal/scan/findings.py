@@ -1,4 +1,4 @@
-"""What came of a search: hits, and what could not be searched to its end."""
+"""Findings of a search: its hits, and the places that could not be searched to their end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from faas_seal.scan.search import Hit
 
 @dataclass
 class Findings:
-    """While anything is `unread`, that there are no hits says nothing."""
+    """The findings of one search. If anything is `unread`, the absence of hits says nothing."""
 
     hits: set[Hit] = field(default_factory=set)
     unread: list[Incomplete] = field(default_factory=list)
 
     @contextmanager
     def noting(self, place: str) -> Iterator[None]:
-        """Note what cannot be read in `place`, so that the search goes on elsewhere."""
+        """Note a place that cannot be read, so that the search goes on elsewhere."""
         try:
             yield
         except Incomplete as error:

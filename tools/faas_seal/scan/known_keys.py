@@ -1,4 +1,4 @@
-"""The keys that a search knows, and how it names those and others without showing them."""
+"""The keys that a scan looks for, and names for keys that do not show them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = re.compile(r"(fs[katis]1_)[A-Za-z0-9_-]+")
 
 
 def author_canaries() -> dict[str, str | bytes]:
-    """Return what to look for of this user's signing key; nothing where there is none."""
+    """Return the canaries of this user's signing key, or {} if there is no such key."""
     try:
         return dict(_canaries(AUTHOR_SEED, keystore.author_seed()))
     except MissingKey:
@@ -31,7 +31,7 @@ def author_canaries() -> dict[str, str | bytes]:
 
 
 def function_canaries(store: Keystore) -> dict[str, str | bytes]:
-    """Return what to look for of a project's function keys."""
+    """Return the canaries of a project's function keys, those of recipients too."""
     found: dict[str, str | bytes] = {}
     for key in [*store.function_keys(), *_kept_for_recipients(store)]:
         found |= dict(_canaries(FUNCTION_KEY, key))
@@ -46,7 +46,7 @@ def _kept_for_recipients(store: Keystore) -> Iterator[bytes]:
 
 
 def name_of(form: TextForm, key: bytes) -> str:
-    """Return what a secret key is called: by its id or public half, where it has one."""
+    """Return a name for a secret key, by its id or its public half if it has one."""
     if form == FUNCTION_KEY:
         return f"the function key {key_id(key)}"
     if form == AUTHOR_SEED:
@@ -55,7 +55,7 @@ def name_of(form: TextForm, key: bytes) -> str:
 
 
 def concealed(text: str) -> str:
-    """Return `text`, as a command line or the name of a file, without the keys in it."""
+    """Return a text, such as a command line or a file name, without the keys in it."""
     return _SHOWN.sub(r"\1…", text)
 
 

@@ -1,4 +1,4 @@
-"""The forms in which a byte run may lie somewhere."""
+"""Needles: the forms that a run of bytes takes in files and in memory."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
-# Whatever its alignment, a run this long covers one aligned word of eight bytes.
+# A run of this length covers a whole aligned word of eight bytes, wherever it begins.
 SHORTEST = 15
-# From here on a line break within hides nothing: base64 makes 30 characters of it.
+# A run of this length is found although a line break stands in it: in base64 it has 30
+# characters.
 SHORTEST_IN_LINES = 24
-# Tools break these into lines of 60 characters and more.
+# Tools write these forms in lines of 60 characters or more.
 _IN_LINES = ("hex", "HEX", "base64")
 
 
 @dataclass(frozen=True)
 class Needle:
-    """One form of a canary. `run` are the bytes that are looked for."""
+    """One form of a canary. `run` is the bytes to look for."""
 
     canary: str
     form: str
@@ -32,10 +33,11 @@ class Needle:
         return self.form.startswith(_IN_LINES)
 
     def covers(self) -> Iterator[bytes]:
-        """Yield the stretches of which one is whole wherever it lies.
+        """Yield stretches of the run, of which a search finds at least one whole.
 
-        A line break spoils one stretch of a needle, not two that follow each other; of
-        needles under 30 bytes they overlap, so that one in their middle can hide these.
+        A line break can spoil one of two stretches that follow each other, not both. The
+        stretches of a run of less than 30 bytes overlap, and a line break in the middle
+        hides both.
         """
         yield self.run[:SHORTEST]
         if self.may_be_in_lines:
@@ -55,7 +57,10 @@ def in_lines(run: bytes) -> re.Pattern[bytes]:
 
 
 def _base64(shift: int, encode: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Return the characters that stand for a run alone, `shift` bytes after a multiple of three."""
+    """Return a form in base64: the characters that depend on nothing but the run.
+
+    The run begins `shift` bytes after a multiple of three.
+    """
 
     def form(run: bytes) -> bytes:
         begin, end = -(-shift * 8 // 6), (shift + len(run)) * 8 // 6
@@ -78,7 +83,7 @@ ANY_BYTES: dict[str, Callable[[bytes], bytes]] = {
     **{f"base64+{n}": _base64(n, base64.standard_b64encode) for n in range(3)},
     **{f"base64url+{n}": _base64(n, base64.urlsafe_b64encode) for n in range(3)},
 }
-# CPython keeps a text in one, two or four bytes a character, by its widest one.
+# CPython keeps each character of a text in one, two or four bytes, as its widest one needs.
 TEXT_ONLY: dict[str, Callable[[bytes], bytes]] = {
     **{name: _recoded(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")},
     "json": lambda run: json.dumps(run.decode())[1:-1].encode(),
@@ -86,7 +91,7 @@ TEXT_ONLY: dict[str, Callable[[bytes], bytes]] = {
 
 
 def needles(canary: str, value: str | bytes) -> Iterator[Needle]:
-    """Yield the different forms of a canary: text in more of them than other bytes."""
+    """Yield the different forms of a canary. Text has more forms than other bytes."""
     text = isinstance(value, str)
     run = value.encode() if isinstance(value, str) else value
     seen: set[bytes] = set()

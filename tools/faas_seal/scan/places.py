@@ -1,8 +1,8 @@
-"""Where a search looks: files, folders, and what the kernel shows of a process.
+"""Places to search: files, folders, and what the kernel shows of a process.
 
-Memory is what a process alone has written: pages that came from a file unaltered are
-left to a search of that file. Reading it takes the right to trace the process
-(ptrace(2), CAP_SYS_PTRACE where it is not dumpable).
+Of a process's memory, only pages that it has written are searched: the others are those of
+a file. Reading memory takes the right to trace the process (ptrace(2), and CAP_SYS_PTRACE
+if it is not dumpable).
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ _PAGE = mmap.PAGESIZE
 # /proc/PID/pagemap, see Documentation/admin-guide/mm/pagemap.rst.
 _PRESENT = 1 << 63 | 1 << 62
 _OF_FILE = 1 << 61
-# How often a process is searched that changes while it is read.
+# A process that changes while it is read is searched again, at most this often in all.
 _ATTEMPTS = 5
 _OF_KERNEL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 
 
 def in_file(search: Search, path: Path) -> set[Hit]:
+    """Search the content of a file."""
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:  # or it is one of /proc
+        if os.fstat(file.fileno()).st_size == 0:  # so are files of /proc, with content
             return search.in_bytes(file.read(), str(path))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return search.in_bytes(content, str(path))
 
 
 def below(folder: Path, refuse: Callable[[OSError], None] | None = None) -> Iterator[Path]:
-    """Yield all that is below a folder, links unfollowed.
+    """Yield every path below a folder. Links are not followed.
 
-    `refuse` is told of folders that cannot be read; without it, that is an OSError.
+    `refuse` gets the error of each folder that cannot be read; without `refuse` it is raised.
     """
 
     def fail(error: OSError) -> None:
@@ -50,7 +51,7 @@ def below(folder: Path, refuse: Callable[[OSError], None] | None = None) -> Iter
 
 
 def in_folder(search: Search, folder: Path) -> set[Hit]:
-    """Search the names and contents of all files below a folder, links unfollowed."""
+    """Search the names and contents of all files below a folder. Links are not followed."""
     hits: set[Hit] = set()
     for path in below(folder):
         hits |= in_name(search, folder, path)
@@ -60,7 +61,7 @@ def in_folder(search: Search, folder: Path) -> set[Hit]:
 
 
 def in_name(search: Search, folder: Path, path: Path) -> set[Hit]:
-    """Search the name that a file has below a folder, and where it links to."""
+    """Search the name that a file has below a folder, and its target if it is a link."""
     hits = search.in_bytes(os.fsencode(path.relative_to(folder)), f"the name of {path}")
     if path.is_symlink():
         hits |= search.in_bytes(os.fsencode(path.readlink()), f"the target of {path}")
@@ -89,8 +90,8 @@ def in_processes(search: Search, root: int) -> set[Hit]:
 def in_process(search: Search, pid: int) -> set[Hit]:
     """Search command line, environment, anonymous files and memory of a process.
 
-    One that has ended has nothing. Raises PermissionError where the caller may not
-    read, Incomplete where something that is there could not be read.
+    A process that has ended has nothing. Raises PermissionError if the caller may not read
+    it, and Incomplete if something could not be read to its end.
     """
     hits: set[Hit] = set()
     for last in [False] * (_ATTEMPTS - 1) + [True]:
@@ -99,7 +100,7 @@ def in_process(search: Search, pid: int) -> set[Hit]:
                 for found in _hits(search, Path(f"/proc/{pid}")):
                     hits |= found
             break
-        except Incomplete:  # it became another program, or gave memory back, meanwhile
+        except Incomplete:  # meanwhile it executed another program, or freed memory
             if last:
                 raise
     return hits
@@ -116,7 +117,7 @@ def _hits(search: Search, folder: Path) -> Iterator[set[Hit]]:
 
 
 def _in_descriptors(search: Search, folder: Path, name: str) -> set[Hit]:
-    """Search the open files that no folder shows: memfds, and temporary files unlinked."""
+    """Search open files that are in no folder: memfds, and temporary files without a name."""
     hits: set[Hit] = set()
     for link in (folder / "fd").iterdir():
         with suppress(FileNotFoundError):
@@ -128,7 +129,7 @@ def _in_descriptors(search: Search, folder: Path, name: str) -> set[Hit]:
 
 @dataclass(frozen=True)
 class _Run:
-    """Consecutive pages of memory, and in which mapping they begin."""
+    """Consecutive pages of memory, and the name of the mapping that they begin in."""
 
     name: str
     content: bytes

@@ -1,6 +1,6 @@
-"""Shows that a search can find, before it is believed that nothing is there.
+"""The proof that a search can find: without it, finding nothing would say nothing.
 
-What is planted here is made by other means than the needles are.
+Canaries are planted here in forms that are not made by the code that makes the needles.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from faas_seal.scan.search import Search
 
 
 class Blind(SealError):
-    """A search did not find what was planted for it."""
+    """A search that did not find what was planted for it."""
 
 
 def _zip(data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -84,7 +84,7 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "a zip in a zip": lambda data: _zip(_zip(data)),
     "cut off": lambda data: gzip.compress(data + secrets.token_bytes(5000))[:-100],
 }
-# Whatever of them stands where a line ends.
+# In lines: the canary begins at different places in a line.
 IN_LINES: dict[str, Callable[[bytes], bytes]] = {
     f"base64 in lines, {before} bytes into one": (
         lambda data, before=before: base64.encodebytes(bytes(before) + data)  # type: ignore[misc]
@@ -116,7 +116,7 @@ def prove_forms(search: Search) -> None:
 
 
 def prove_keys() -> None:
-    """Find a key that nobody has told the search of, or raise Blind."""
+    """Find a key that the search does not know, or raise Blind."""
     key = secrets.token_bytes(32)
     planted = gzip.compress(b"X-Function-Key: " + FUNCTION_KEY.encode(key).encode() + b"\r\n")
     if not Search({}, any_key=True).in_bytes(planted, "a key"):
@@ -124,7 +124,7 @@ def prove_keys() -> None:
 
 
 def prove_tars() -> None:
-    """Find a canary in files, layers and images as they are read as streams, or raise Blind."""
+    """Find a canary in files, layers and images that are read as streams, or raise Blind."""
     canary = f"canary-{secrets.token_hex(12)}"
     layer = _tar(canary.encode())
     for form, image in {
@@ -143,7 +143,7 @@ def prove_tars() -> None:
 
 
 def prove_files(folder: Path) -> None:
-    """Find a canary that is written below an empty `folder`, or raise Blind."""
+    """Plant a canary below an empty `folder` and find it, or raise Blind."""
     canary = f"canary-{secrets.token_hex(12)}"
     search = Search({"canary": canary})
     (folder / "inner").mkdir()
@@ -160,7 +160,7 @@ def prove_files(folder: Path) -> None:
         raise Blind(f"the search does not find {expected - found}")
 
 
-# It gets the canaries inverted, so that each lies only where it is put.
+# It gets the canaries with all bits inverted, so that each lies only where it is put.
 _CARRIER = """
 import ctypes, json, mmap, os, sys, tempfile
 ctypes.CDLL(None).prctl(4, int(sys.argv[2]), 0, 0, 0)  # PR_SET_DUMPABLE
@@ -192,10 +192,10 @@ _EXPECTED = {
 
 
 def prove_processes(*, dumpable: bool = False) -> None:
-    """Find canaries in each place of a process that lives, or raise Blind.
+    """Find canaries in each place of a running process, or raise Blind.
 
-    It is not dumpable unless said, as a function's processes are: PermissionError where
-    the caller may not read the memory of those.
+    Without `dumpable` the process is like those of a function. Raises PermissionError if the
+    caller may not read the memory of such a process.
     """
     canaries = {kind: f"canary-{secrets.token_hex(12)}" for kind in _EXPECTED}
     inverted = {

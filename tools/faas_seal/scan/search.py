@@ -1,11 +1,11 @@
-"""Finds needles in bytes, and in the compressed streams that lie in them."""
+"""The search for needles in bytes, and in the compressed streams within them."""
 
 from __future__ import annotations
 
 import mmap
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from faas_seal.scan.compressed import Incomplete, streams
@@ -21,7 +21,7 @@ MAX_DEPTH = 4
 
 @dataclass(frozen=True, order=True)
 class Hit:
-    """A canary that was found; `place` tells where, for a person."""
+    """A canary that was found. `place` tells a person where."""
 
     place: str
     canary: str
@@ -32,16 +32,16 @@ class Hit:
 
 
 class Search:
-    """Looks for all canaries at once.
+    """A search for all canaries at once.
 
-    `canaries` maps names to values: text, or bytes that are no text. A needle of at
-    least 15 bytes covers an aligned word of eight, wherever it lies. So the words of
-    the data are looked up in one set, which takes the same time for any number of
-    needles, and only where one is found the needle itself is looked for.
+    `canaries` maps names to values: text, or bytes that are not text. A needle has at least
+    15 bytes, so wherever it lies it covers a whole aligned word of eight. The search looks up
+    each word of the data in one set, which takes the same time for any number of needles.
+    It looks for a needle itself only where one of its words is found.
     """
 
     def __init__(self, canaries: Mapping[str, str | bytes], *, any_key: bool = False) -> None:
-        """With `any_key`, secret keys in their text form are found whoever's they are."""
+        """With `any_key`, find every secret key in its text form, too, whoever it belongs to."""
         self.canaries = dict(canaries)
         self._any_key = any_key
         self._by_word: dict[int, set[Needle]] = defaultdict(set)
@@ -60,7 +60,7 @@ class Search:
         return Search(kept, any_key=self._any_key)
 
     def in_bytes(self, data: bytes | mmap.mmap, place: str, depth: int = 0) -> set[Hit]:
-        """Search bytes and, at most four deep, what is compressed in them."""
+        """Search bytes, and the streams compressed in them to a depth of four."""
         hits = {Hit(place, needle.canary, needle.form) for needle in self._found(data)}
         if self._any_key:
             hits |= {Hit(place, name_of(*found), "bytes") for found in secret_keys_in(data)}
@@ -71,10 +71,10 @@ class Search:
         return hits
 
     def in_memory(self, data: bytes, place: str) -> set[Hit]:
-        """Search the memory of a process, but for what was searched before and had nothing.
+        """Search the memory of a process, without the blocks that were clean in an earlier search.
 
-        Processes that are forked, and a process at another time, are mostly the same.
-        Blocks overlap, so that no needle is cut, and of a stream at least its beginning seen.
+        Forked processes, and a process at another time, have most blocks in common. Blocks
+        overlap, so that no needle is cut, and at least the beginning of each stream is seen.
         """
         hits: set[Hit] = set()
         for at in range(0, len(data), BLOCK):
@@ -100,8 +100,3 @@ class Search:
                     needle.may_be_in_lines and in_lines(needle.run).search(data, start, stop)
                 ):
                     yield needle
-
-
-def report(hits: Iterable[Hit]) -> str:
-    """Return one line for each hit."""
-    return "\n".join(map(str, sorted(hits)))

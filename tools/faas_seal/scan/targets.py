@@ -1,4 +1,4 @@
-"""What a user can name to be searched: files, folders, image tars, images, processes."""
+"""Targets of a scan: files, folders, image tars, images and processes, as a user names them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from faas_seal.scan.search import Search
 
 _PROCESS = re.compile(r"pid:(\d*)(.*)")
 
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
-def search_target(search: Search, target: str, advance: Progress) -> Findings:
-    """Search a target; `advance` is told of bytes that are done. Raises UsageError for none."""
+def search_target(search: Search, target: str, advance: Advance) -> Findings:
+    """Search a target. `advance` gets the number of bytes of each part that is done.
+
+    Raises UsageError for a word that is no target.
+    """
     findings = Findings()
     path = Path(target)
     if match := _PROCESS.fullmatch(target):
@@ -42,10 +45,10 @@ def search_target(search: Search, target: str, advance: Progress) -> Findings:
 
 
 def size_of(target: str) -> int | None:
-    """Return how many bytes there are to search, or None where only the search tells."""
+    """Return how many bytes there are to search, or None if only the search can tell."""
     path = Path(target)
     if path.is_dir():
-        # What cannot be read here is told of when it is searched.
+        # The search reports files that cannot be read.
         sizes = 0
         for each in places.below(path, lambda _: None):
             with suppress(OSError):
@@ -57,10 +60,10 @@ def size_of(target: str) -> int | None:
 def _process(search: Search, root: int, findings: Findings) -> None:
     if not Path(f"/proc/{root}").exists():
         raise UsageError(f"there is no process {root}")
-    # Of keys only those known: the zygote has warmed up with one that opens nothing.
+    # Not for keys of others: the zygote has warmed up with a key that opens nothing.
     search = Search(search.canaries)
     for pid in places.processes(root):
-        if pid == os.getpid():  # it has what it looks for
+        if pid == os.getpid():  # this process knows what it looks for
             continue
         with findings.noting(f"the memory of {pid}"):
             try:
@@ -71,7 +74,7 @@ def _process(search: Search, root: int, findings: Findings) -> None:
                     hint=f"as root: sudo faas-seal scan pid:{root} …",
                 ) from None
     if not _has_memory(root):
-        # A zombie too: of what it had nothing is left to read.
+        # A zombie has no memory left to read, either.
         findings.unread.append(Incomplete(f"process {root} has ended, perhaps before the search"))
 
 
@@ -84,7 +87,7 @@ def _has_memory(pid: int) -> bool:
         return True
 
 
-def _folder(search: Search, folder: Path, findings: Findings, advance: Progress) -> None:
+def _folder(search: Search, folder: Path, findings: Findings, advance: Advance) -> None:
     empty = True
     for path in places.below(folder, findings.refuse):
         empty = False
@@ -97,7 +100,7 @@ def _folder(search: Search, folder: Path, findings: Findings, advance: Progress)
         findings.unread.append(Incomplete(f"there is nothing in {folder} to search"))
 
 
-def _file(search: Search, path: Path, findings: Findings, advance: Progress) -> None:
+def _file(search: Search, path: Path, findings: Findings, advance: Advance) -> None:
     with findings.noting(str(path)), path.open("rb") as file:
         head = file.read(tars.HEAD)
         file.seek(0)
@@ -111,7 +114,7 @@ def _file(search: Search, path: Path, findings: Findings, advance: Progress) -> 
         advance(path.stat().st_size)
 
 
-def _image(search: Search, image: str, findings: Findings, advance: Progress) -> None:
+def _image(search: Search, image: str, findings: Findings, advance: Advance) -> None:
     if shutil.which("docker") is None:
         raise ProgramMissing(
             f"there is no file {image}, and no docker on PATH to ask for an image",

@@ -1,4 +1,4 @@
-"""Searches tars as streams, with the tars in them: an image, its layers, their files."""
+"""The search of tars as streams, with the tars in them: an image, its layers, their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faas_seal.scan.compressed import MAX_UNPACKED, ZSTANDARD, Incomplete
 from faas_seal.scan.findings import Findings
 from faas_seal.scan.search import Search
 
-# As much of a file as tells what it is.
+# The first bytes of a file, which tell its kind.
 HEAD = 512
 _TAR_MAGIC_AT = 257
 _COMPRESSED: dict[re.Pattern[bytes], Callable[[IO[bytes]], IO[bytes]]] = {
@@ -25,7 +25,8 @@ _COMPRESSED: dict[re.Pattern[bytes], Callable[[IO[bytes]], IO[bytes]]] = {
     re.compile(rb"\xfd7zXZ\0"): lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115
 }
 _BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
-# Pieces of more would be copied for each header of 512 bytes, of less be many.
+# A larger piece would be copied again for every 512-byte header; a smaller one would mean too
+# many reads.
 _PIECE = 2**14
 
 
@@ -34,7 +35,7 @@ class _Readable(Protocol):
 
 
 class _Source:
-    """What is read by tarfile, of which the last bytes can be had again."""
+    """A file that tarfile reads, whose last bytes can be read again."""
 
     def __init__(self, file: _Readable, advance: Callable[[int], None]) -> None:
         self._file = file
@@ -50,13 +51,13 @@ class _Source:
         return piece
 
     def rest(self, start: int) -> bytes:
-        """Return what is at and behind `start`, which tarfile has just read or not yet."""
+        """Return everything from `start` on, whether tarfile has just read it or not."""
         last = self._last[len(self._last) - (self._read - start) :]
         return last + self._file.read(MAX_UNPACKED)
 
 
 def in_stream(search: Search, file: BinaryIO, place: str, findings: Findings) -> None:
-    """Search a seekable file: all that lies in it if it is a tar, or one compressed."""
+    """Search a seekable file. If it is a tar, compressed or not, search the files in it."""
     head = file.read(HEAD)
     file.seek(0)
     if is_tar(head):
@@ -89,13 +90,13 @@ def in_tar(
     findings: Findings,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Search names and contents in a tar that can be read but once, from its start.
+    """Search names and contents in a tar that can be read only once, from its start.
 
-    Raises Incomplete where it breaks off.
+    Raises Incomplete if it breaks off.
     """
     source = _Source(file, advance)
     try:
-        # tarfile takes anything with `read` in this mode.
+        # In this mode tarfile needs only `read`.
         stream = cast(IO[bytes], source)
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_PIECE) as archive:
             for member in archive:
@@ -104,8 +105,8 @@ def in_tar(
         rest = source.rest(ended_at)
     except _BROKEN as error:
         raise Incomplete(f"{place} cannot be read as a tar: {error}") from None
-    # tarfile takes any header that it cannot read for the end. POSIX ends a tar with
-    # zeros, and what stands behind them is still in the file.
+    # tarfile takes a header that it cannot read for the end. POSIX ends a tar with zeros, and
+    # a file can go on behind them.
     findings.hits |= search.in_bytes(rest, f"{place} > behind its last file")
     if len(rest) < HEAD or any(rest[:HEAD]):
         raise Incomplete(f"{place} cannot be read as a tar: it breaks off at byte {ended_at}")
@@ -141,7 +142,7 @@ def is_compressed(head: bytes) -> bool:
 
 
 def _opened(head: bytes, file: BinaryIO) -> IO[bytes] | None:
-    """Return what a compressed file holds, or None for another file."""
+    """Return the content of a compressed file, or None for another file."""
     file.seek(0)
     return next((open_(file) for magic, open_ in _COMPRESSED.items() if magic.match(head)), None)
 
