@@ -259,16 +259,15 @@ def verify_any(project: Path) -> SealedFile:
 def test_without_a_key_of_ones_own_somebody_must_be_able_to_open_it(
     project: Path, run: Run
 ) -> None:
-    assert "nobody could open it" in run("seal", "--no-own-key", status=2).stderr
+    assert "nobody could open greet" in run("seal", "--no-own-key", status=2).stderr
     run("seal", "--no-own-key", "--to", text(ADA))
     assert not (project / ".faas-seal" / "greet.key").exists()
     given = run("seal", "--key-file", "-", input=FUNCTION_KEY.encode(bytes(32)), status=2).stderr
     assert "hint: --own-key" in given
     run("seal", "--own-key")
     assert len(sealed(project).header.slots) == 2
-    assert (
-        "nobody could open it" in run("seal", "--no-own-key", "--drop", id_of(ADA), status=2).stderr
-    )
+    refused = run("seal", "--no-own-key", "--drop", id_of(ADA), status=2).stderr
+    assert "nobody could open greet" in refused
 
 
 def test_at_most_256_keys_open_a_file(project: Path, run: Run) -> None:

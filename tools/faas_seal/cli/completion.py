@@ -10,14 +10,14 @@ _VARIABLE = "_FAAS_SEAL_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete verbs, options and functions' names.
+    """Print a script for a shell that completes verbs, options and functions.
 
     \b
       faas-seal completion bash > ~/.local/share/bash-completion/completions/faas-seal
       faas-seal completion zsh > ~/.zfunc/_faas-seal
       faas-seal completion fish > ~/.config/fish/completions/faas-seal.fish
 
-    A new shell has it then; zsh wants ~/.zfunc in its fpath before compinit.
+    A new shell then reads it. For zsh, ~/.zfunc must be in its fpath before compinit.
     """
     kind = get_completion_class(shell)
     assert kind is not None

@@ -24,24 +24,24 @@ from faas_seal.sealing.terms import Terms
 @click.command()
 @click.argument("name", shell_complete=function_names)
 @click.argument("who", nargs=-1, metavar="[KEY ID|NAME|ID]…")
-@click.option("--allow", multiple=True, metavar="KEY ID|NAME|ID", help="Deny this one no longer.")
+@click.option("--allow", multiple=True, metavar="KEY ID|NAME|ID", help="Stop denying this key.")
 @stack_option
 def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: str | None) -> None:
-    """Keep function keys from opening what is deployed, without sealing it anew.
+    """Deny function keys, without sealing anew: they no longer open what is deployed.
 
     \b
       faas-seal deny greet 6f1d0c52a7e94b38
       faas-seal deny greet Ada
       faas-seal deny greet --allow Ada
 
-    The audit and inspect tell key ids; recipients of seal --to go by their
-    name, too. The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the
-    transport key. Once the function is deployed with it, an update of the secret is all
-    that it takes; local-run takes it by itself. With neither, this lists the ids that are
-    denied.
+    The audit and inspect show key ids. Recipients (seal --to) can be named instead.
+    The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the transport
+    secret. Once the function is deployed with that secret, an update of it is enough;
+    local-run sees it by itself. Without a key and without --allow, this lists the ids that
+    are denied.
 
-    To drop someone for good, seal without them. A copy of the sealed file stays readable
-    with a key that is denied: denying is up to whoever runs the function.
+    To drop a recipient for good, seal without them. A copy of the sealed file stays
+    readable with a key that is denied: only whoever runs the function denies it.
     """
     stack = StackFile.load(find(stack_option))
     function = stack.function(name)
@@ -99,9 +99,9 @@ def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
     for slot in slots:
         if slot.to is not None and slot.to.id == identity:
             return slot.id
-    if ID.fullmatch(word):  # of an older seal, perhaps
+    if ID.fullmatch(word):  # perhaps of an earlier seal
         return word
     raise UsageError(
-        f"{word} is no key id, and no recipient of what is sealed",
+        f"{word} is neither a key id nor a recipient of what is sealed",
         hint="faas-seal inspect NAME shows the key ids",
     )

@@ -21,7 +21,7 @@ from faas_seal.project.keystore import KeySource, Keystore
     metavar="FILE",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="A sealed file that traces may come from, besides those in sealed/.",
+    help="A sealed file that traces may come from, beside those in sealed/.",
 )
 @stack_option
 @key_options("key", "function key")
@@ -32,10 +32,10 @@ def explain(log: TextIO, files: tuple[str, ...], stack_option: str | None, key: 
       faas-cli logs greet | faas-seal explain
       faas-seal explain greet.log
 
-    Prints the log with each trace opened below its line, by the function keys of this
-    project. A trace is opened by the sealed
-    file that wrote it: for one that has been sealed anew since, give the old file with
-    --sealed-file. Ends with status 3 if a trace stays closed.
+    Prints the log, and below each line the traces in it, opened with the function keys of
+    this project. A trace opens only with the sealed file that was deployed when it was
+    written: if you have sealed anew since, give the old file with --sealed-file. Ends with
+    status 3 if a trace stays closed.
     """
     keys = [key.read(FUNCTION_KEY)] if key else Keystore(project(stack_option)).function_keys()
     traces = Traces(sealed_files(stack_option, files), keys)

@@ -22,16 +22,15 @@ from faas_seal.sealing.terms import Terms
 @stack_option
 @json_option
 def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
-    """Show what a sealed file says of itself. Needs no key.
+    """Show what a sealed file says of itself. This needs no key.
 
     \b
       faas-seal inspect greet
       faas-seal inspect sealed/greet/function.sealed --json
 
-    All of this is readable by anyone who has the file, the provider too, but for the names
-    of people: those are from the files that seal --to has read here. The signature
-    is checked with the author that the file names; whether that is the right one is for
-    verify.
+    Anybody who has the file can read all of this, the provider too, except the names of
+    people, which this project remembers from seal --to. The signature is checked with the
+    author that the file names. Whether that is the right author, verify tells.
     """
     header = read_sealed(sealed_path(target, stack_option)).header
     warn_if_forgotten(target, stack_option)

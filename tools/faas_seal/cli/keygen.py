@@ -56,9 +56,9 @@ def keygen(
 ) -> None:
     """Make the function key or transport key of NAME, your signing key or identity.
 
-    seal makes the keys that it misses, so that this is for making them beforehand or
-    elsewhere. A key that exists is never overwritten; one that is lost does not come
-    back by this: what is deployed opens with the old one alone.
+    seal makes missing keys. Use this to make keys beforehand, or elsewhere. An
+    existing key is never overwritten. A new key does not replace a lost one: what is
+    deployed opens only with the old key.
 
     \b
       faas-seal keygen greet
@@ -70,13 +70,13 @@ def keygen(
     Whoever holds the function key can call the function, and read it. Whoever holds the
     signing key can change it: keep a copy where it cannot be lost.
 
-    With an identity you call functions whose author seals a function key to you: give
-    them the public half, fsip1_…, which is all that this prints and no secret. Where you
-    have one already, its public half is printed again.
+    With an identity you call functions whose author seals a function key to you. Give the
+    author the public half, fsip1_…: it is all that this prints, and no secret. If you have
+    an identity already, its public half is printed again.
 
-    Where there is a transport key, the next one comes before it, and one that was there
-    before that is dropped. The function takes what is sealed to either of the two; once
-    it has both, seal tells the callers of the new one.
+    If there is a transport key, the next one is put before it, and a third one is dropped.
+    The function takes what is sealed to either of the two. Once it has both, seal: that
+    tells the callers of the new one.
     """
     if author + identity + (name is not None) != 1 or (transport and name is None):
         raise UsageError(

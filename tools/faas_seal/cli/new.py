@@ -48,9 +48,9 @@ def new(name: str, prefix: str, gateway: str, stack_option: str | None) -> None:
       faas-seal new greet
       faas-seal new greet --prefix registry.example/me
 
-    Runs faas-cli new --lang python3-encrypted where faas-cli is installed, and makes the
-    same folder where it is not. A stack file that is there is extended; nothing is ever
-    overwritten. The template comes with this command.
+    Runs faas-cli new --lang python3-encrypted if faas-cli is installed, and makes the same
+    folder if it is not. An existing stack file is extended; nothing is ever overwritten.
+    The template comes with this command.
     """
     stack = find(stack_option)
     check_new(stack, name)

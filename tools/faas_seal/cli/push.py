@@ -18,9 +18,11 @@ from faas_seal.sealing.options import SealOptions
 @click.option(
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
-@click.option("-n", "--namespace", default="", help="Of the function and its secret.")
+@click.option("-n", "--namespace", default="", help="The namespace of the function and its secret.")
 @click.option("--setup", is_flag=True, help="Make the secret, and name it in the stack file.")
-@click.option("--wait", default="2m", show_default=True, help="For the new code to be served.")
+@click.option(
+    "--wait", default="2m", show_default=True, help="How long to wait until the new code is served."
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
 @stack_option
 def push(
@@ -32,21 +34,21 @@ def push(
     no_wait: bool,
     stack_option: str | None,
 ) -> None:
-    """Give a function that runs new code, without building or deploying anything.
+    """Give new code to a running function, without a build or a deployment.
 
     \b
       faas-seal push greet --setup
       faas-seal up greet
       faas-seal push greet
 
-    The first two are for once; then a push after each change is all that it takes.
+    The first two commands are needed once. After that, a push is enough for each change.
 
     Seals what has changed, and writes the sealed file into the secret that the function's
     seal_file names, with faas-cli's login to the gateway. The function notices by itself:
     requests under way finish with the old code, further ones get the new, and none fails.
-    A file that does not verify, or is older than the present one, is refused there.
+    The function refuses a file that does not verify or is older than its present one.
 
-    New libraries in requirements.txt, and settings, need an image: up builds and deploys it.
+    New libraries in requirements.txt, and new settings, need a new image: up builds and deploys it.
     """
     patience = duration(wait, "--wait 2m")
     stack = StackFile.load(find(stack_option))

@@ -11,7 +11,7 @@ from faas_seal.sealing.options import SealOptions
 
 @click.command()
 @click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=function_names)
-@click.option("--keys", is_flag=True, help="New function keys for all who have an identity.")
+@click.option("--keys", is_flag=True, help="Make new function keys for all recipients.")
 @stack_option
 @key_options("key", "function key")
 @key_options("author-key", "signing key")
@@ -28,11 +28,11 @@ def rotate(
       faas-seal rotate greet
       faas-seal rotate greet --keys
 
-    Each seal has a content key of its own, so this is what a change of the source does,
-    too; those who could call the function still can. --keys makes the function keys of
-    recipients (seal --to) anew: whoever holds one of the old ones without the identity
-    can call no more, once this is deployed. The project's own key, which callers got
-    from you, is changed by moving .faas-seal/NAME.key away.
+    Each seal makes a new content key; so does each seal of a changed source. All who could
+    call the function still can. --keys makes new function keys for the recipients (seal
+    --to): once this is deployed, somebody who has an old key without the identity can no
+    longer call. To change the project's own key, which callers got from you, move
+    .faas-seal/NAME.key away and seal.
 
     A copy of what was sealed before stays readable to whoever could read it.
     """

@@ -1,4 +1,4 @@
-"""A seal with its notes, warnings and results printed: several verbs begin with one."""
+"""A seal whose notes, warnings and results are printed: several verbs begin with one."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def run_seal(
     as_json: bool = False,
     quiet: bool = False,
 ) -> Seal:
-    """Seal functions of a stack file, and print what comes of it.
+    """Seal functions of a stack file, write everything, and print notes and results.
 
-    `clean` removes build folders that hold plaintext, without a question. `quiet` says
-    nothing of functions that have not changed.
+    `clean` removes build folders that hold plaintext without asking. `quiet` prints nothing
+    about functions that have not changed.
     """
     seal = plan_seal(stack, options)
     if path := seal.write_author_key():
@@ -56,7 +56,7 @@ def run_seal(
         _clear(left_behind(stack, plan.name), clean)
         source = source_of(plan.function)
         if seal.edits_stack_file and source_in_git(stack, source):
-            warn(f"git tracks {source}: let nobody read that repository but who may", "note")
+            warn(f"git tracks {source}: whoever reads that repository reads the source", "note")
     if as_json:
         say_json({plan.name: _result(plan) for plan in seal.plans})
         return seal
@@ -69,7 +69,7 @@ def run_seal(
 
 
 def write_keys(plan: Plan) -> None:
-    """Write the new keys of a plan, and say what is to be done with them."""
+    """Write the new keys of a plan, and print where they are and who needs them."""
     if path := write_function_key(plan):
         warn(f"made the function key {path}", "note")
     if path := write_transport_secret(plan):

@@ -51,17 +51,17 @@ def scan(
       faas-seal scan image.tar pid:4711 --source greet
 
     A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
-    has, or the memory of a process and all that it has started (pid:NUMBER, mostly as
-    root). Of local-run take the process python index.py that it has started for the
-    function: local-run itself reads the source and the keys of the project.
+    has, or the memory of a process and its descendants (pid:NUMBER, mostly as root). With
+    local-run, name its process python index.py for the function: local-run itself reads
+    the source and the keys of the project.
 
-    Searched for are lines, strings and names of the source that nobody else has, this
-    project's function keys and your signing key: plain, as UTF-16, base64, hex and such,
-    in bytecode, and in tars, layers, zips and compressed streams. Outside of memory also
-    any other secret key in its text form.
+    The scan looks for lines, strings and names of the source that nobody else has, for this
+    project's function keys and for your signing key. It finds them plain, in UTF-16,
+    base64, hex and such, in bytecode, and in tars, layers, zips and compressed streams.
+    Outside of memory it finds any other secret key in its text form, too.
 
-    Each run first proves that it finds what is planted for it. Ends with status 1 if
-    anything was found, or could not be searched to its end: both are told.
+    Each run first proves that it finds canaries which it plants itself. Ends with status 1
+    if anything was found, or could not be searched to its end; both are printed.
     """
     with _progress([size_of(target) for target in targets]) as advance:
         canaries = _canaries(sources, stack_option)

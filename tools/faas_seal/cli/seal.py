@@ -40,17 +40,24 @@ from faas_seal.sealing.options import Expiry, SealOptions
     multiple=True,
     metavar="KEY|FILE",
     type=click.Path(),
-    help="Let somebody open it with their identity: fsip1_…, or a file of such lines.",
+    help="Let somebody open it with their identity: fsip1_…, or a file of such keys.",
 )
 @click.option(
-    "--drop", multiple=True, metavar="NAME|ID|KEY", help="Do so no more, from this seal on."
+    "--drop",
+    multiple=True,
+    metavar="NAME|ID|KEY",
+    help="Drop a recipient: from this seal on they cannot open it.",
 )
-@click.option("--key-expires", metavar="WHEN", type=when, help="When the keys of --to expire.")
-@click.option("--expires", metavar="WHEN", type=when, help="When the sealed file expires.")
+@click.option(
+    "--key-expires", metavar="WHEN", type=when, help="The time at which the keys of --to expire."
+)
+@click.option(
+    "--expires", metavar="WHEN", type=when, help="The time at which the sealed file expires."
+)
 @click.option(
     "--own-key/--no-own-key",
     default=None,
-    help="Whether the project's function key opens it, and keys are kept here. [--own-key]",
+    help="Whether the project's function key opens it, and the project keeps keys. [--own-key]",
 )
 @click.option(
     "--transport/--no-transport",
@@ -60,7 +67,9 @@ from faas_seal.sealing.options import Expiry, SealOptions
 @click.option(
     "--transport-key", metavar="KEY|FILE", help="The public key, fstp1_…, of a secret elsewhere."
 )
-@click.option("--unsigned", metavar="FILE", type=click.Path(), help="Write what is to be signed.")
+@click.option(
+    "--unsigned", metavar="FILE", type=click.Path(), help="Write a file for the author to sign."
+)
 @click.option(
     "--signature",
     metavar="FILE",
@@ -98,37 +107,40 @@ def seal(
       faas-seal up greet
 
     Encrypts and signs the handler's folder into sealed/NAME/, and points the stack file
-    there, so that faas-cli builds ciphertext. Where the source lies is kept in the stack
-    file under x-faas-seal. Source that has not changed changes nothing.
+    there, so that faas-cli builds ciphertext. The stack file names the source folder under
+    x-faas-seal. A function whose source has not changed is not sealed again.
 
     Missing keys are made: the function key in .faas-seal/, your signing key in
-    ~/.config/faas-seal/, and in .secrets/NAME-transport a secret of OpenFaaS, which lets
-    callers seal their key to the function: the gateway needs it before the function,
-    and faas-seal up brings it there. --no-transport is for functions that take raw keys
-    alone.
+    ~/.config/faas-seal/, and a secret of OpenFaaS in .secrets/NAME-transport. With that
+    secret callers can seal their key to the function. The gateway needs it before it gets
+    the function, and faas-seal up brings it there. --no-transport is for functions that
+    take only raw keys.
 
     Somebody with an identity (faas-seal keygen --identity) needs no key from you: --to
-    makes them one and seals it to their public key, in the file. In a file of such keys
-    a comment says whose each is. All this is remembered: a plain seal does the same again.
+    makes them one, and puts it into the file, sealed to their public key. In a file of
+    public keys, a comment says whose each key is. All this is remembered: the next seal
+    needs no options to do the same.
 
     \b
       faas-seal seal greet --to team.keys --to fsip1_… --key-expires 30d
       faas-seal seal greet --drop Ada --expires 2026-12-31
 
-    WHEN is 12h, 30d, 2w, a date (through its end, UTC) or never. Who is dropped, or has a
-    key that expires, can still read what was sealed before, if they have a copy.
+    WHEN is 12h, 30d, 2w, a date (through its end, UTC) or never. A recipient who is
+    dropped, or whose key expires, can still read what was sealed before, if they have a
+    copy.
 
-    Files that .sealignore names (in the syntax of .gitignore) are left out; without one
-    tests, caches, .env and key files are.
+    Files that .sealignore names, in the syntax of .gitignore, are left out. Without a
+    .sealignore, tests, caches, .env and key files are left out.
 
-    Where the signing key is kept apart, the two lines that it signs travel in a file:
+    If the signing key is kept on another machine, the two lines that it signs travel in a
+    file:
 
     \b
       faas-seal seal greet --author fsap1_… --unsigned greet.unsigned
       faas-seal sign greet.unsigned > greet.signature
       faas-seal seal greet --unsigned greet.unsigned --signature greet.signature
 
-    With --watch beside local-run the next call has what was just saved:
+    With --watch beside local-run, the next call gets the code that you have just saved:
 
     \b
       faas-seal seal greet --watch

@@ -18,15 +18,15 @@ from faas_seal.project.keystore import KeySource
 @click.argument("file", type=click.Path())
 @key_options("author-key", "signing key")
 def sign(file: str, author_key: KeySource) -> None:
-    """Print the signature of what seal --unsigned wrote.
+    """Print the signature for a file that seal --unsigned wrote.
 
     \b
       faas-seal sign greet.unsigned > greet.signature
 
-    For a machine that has the signing key and neither source nor function keys. What is
-    signed are the first two lines of the file, line feeds included, with Ed25519; another
-    program can do that too, and print the 64 bytes in URL-safe base64 without padding.
-    The ciphertext behind them is checked, and cannot be read here.
+    This is for a machine that has the signing key, and neither source nor function keys.
+    It signs the first two lines of the file, line feeds included, with Ed25519. Another
+    program can do that, too, and print the 64 bytes in URL-safe base64 without padding.
+    The ciphertext after these lines is checked; it cannot be read here.
     """
     seed = author_key.read(AUTHOR_SEED) if author_key else keystore.author_seed()
     unsigned = Unsigned.parse(Path(file).read_bytes())

@@ -23,15 +23,15 @@ def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int
       faas-seal test greet -k refuses -x
       faas-seal test greet function/handler_test.py
 
-    The handler and its modules are packed, unpacked and imported from memory, as they are
-    in a container: an import or a file that only works in the folder fails here, and not
-    when it is deployed. The tests are *_test.py, test_*.py and what is in tests/, and may
-    import from .handler, function.handler or handler.
+    The handler and its modules are packed, unpacked and imported from memory, as in a
+    container. So an import or a file that works only in the folder fails here already. The
+    tests are *_test.py, test_*.py and everything in tests/. They may import from .handler,
+    function.handler or handler.
 
-    Runs pytest in the Python that local-run would take: this one, where you install it, or
-    for a function with requirements of its own a virtual environment, beside which it is
-    installed once. Files that only tests read lie in tests/. All other words go to pytest.
-    Ends with status 1 unless all tests pass.
+    Runs pytest in the Python that local-run would take. That is this one, in which you
+    install pytest; or, for a function with its own requirements, a virtual environment,
+    beside which pytest is installed once. Files that only tests read belong in tests/. All
+    other words go to pytest. Ends with status 1 unless all tests pass.
     """
     if sys.platform != "linux":
         raise UsageError("test is for Linux", hint="pytest --import-mode=importlib")

@@ -21,10 +21,10 @@ _GIVEN = re.compile(r"^(Created|Updated): ", re.MULTILINE)
 
 
 class _PassesOn(click.Command):
-    """Takes its own options, and leaves every other word as it is.
+    """A command that takes its own options, and leaves every other word as it is.
 
-    click's ignore_unknown_options looks into unknown short ones, and takes the h of
-    -ghttp://gateway for --help and the f of -eA=f for --yaml.
+    click's ignore_unknown_options looks into unknown short options: it takes the h of
+    -ghttp://gateway for --help, and the f of -eA=f for --yaml.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,15 +59,15 @@ def up(words: tuple[str, ...], stack_option: str | None) -> int:
       faas-seal up
       faas-seal up greet --tag sha --gateway https://gateway.example
 
-    Takes every function of the stack file, or those named before the first option: they
-    are sealed, which costs nothing where the source has not changed, and faas-cli is held
-    to them with --regex. With --filter or --regex of your own all are sealed.
+    Takes every function of the stack file, or those named before the first option. They
+    are sealed, which costs nothing if the source has not changed, and faas-cli is held to
+    them with --regex. With your own --filter or --regex, all functions are sealed.
 
-    Before that the gateway gets the secrets of these functions that lie in .secrets/ and
-    that seal has made, unless --skip-deploy is given.
+    The gateway first gets the secrets of these functions that lie in .secrets/, unless
+    --skip-deploy is given.
 
-    All else goes to faas-cli up as it is, and its exit status comes back. If something
-    cannot be sealed, faas-cli is not started.
+    All other words go to faas-cli up as they are, and its exit status comes back. If a
+    function cannot be sealed, faas-cli is not started.
     """
     if shutil.which("faas-cli") is None:
         raise ProgramMissing(
@@ -86,7 +86,7 @@ def up(words: tuple[str, ...], stack_option: str | None) -> int:
 
 
 def _give_secrets(stack: StackFile, function: Function, options: list[str]) -> None:
-    """Give the gateway what the function's settings name, as far as it lies here."""
+    """Give the gateway the secrets that the function's settings name, if they are here."""
     files = SecretFiles(stack.folder)
     for secret in secrets_of(function):
         path = files.path(secret)
@@ -96,7 +96,7 @@ def _give_secrets(stack: StackFile, function: Function, options: list[str]) -> N
         done = subprocess.run(  # noqa: S603
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
-        # The status is 0 whatever the gateway says.
+        # The exit status is 0 even if the gateway refuses.
         if done.returncode or not _GIVEN.search(done.stdout):
             hint = shlex.join(creation(secret, path, stack, function))
             if "unauthorized" in done.stdout:
@@ -118,7 +118,7 @@ def _gateway(options: list[str], stack: StackFile) -> str:
 
 
 def _for_secrets(words: Iterable[str]) -> list[str]:
-    """Return those of faas-cli's options that say which gateway it is, and who asks."""
+    """Return the options of faas-cli that say which gateway it is, and who asks."""
     found: list[str] = []
     rest = iter(words)
     for word in rest:

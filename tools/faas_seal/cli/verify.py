@@ -16,14 +16,14 @@ from faas_seal.project.stackfile import find
 @stack_option
 @json_option
 def verify(target: str, author: str | None, stack_option: str | None, as_json: bool) -> None:
-    """Check that a sealed file is whole and signed by its author. Needs no key.
+    """Check that a sealed file is whole and signed by its author. This needs no key.
 
     \b
       faas-seal verify greet
       faas-seal verify function.sealed --author author.pub
 
-    Without --author, the stack file's seal_author is taken for a function's name, and
-    your own key for a file. Ends with status 4 if the file does not verify.
+    Without --author, the author of a function is the stack file's seal_author, and the
+    author of a file is you. Ends with status 4 if the file does not verify.
     """
     path = sealed_path(target, stack_option)
     expected = read_author(author) if author else expected_author(find(stack_option), target)

@@ -1,4 +1,4 @@
-"""The refusals of a push that the command gives hints for, with the facts that a hint needs."""
+"""Errors of pushing, with the facts as attributes. The command makes its hints of these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class TakesNoPushes(UsageError):
 
     def __init__(self, function: str, setting: str, secret: str) -> None:
         super().__init__(
-            f"{function} takes no pushes: it needs a secret, and {setting} to name that"
+            f"{function} takes no pushes: it needs a secret, and the setting {setting} to name it"
         )
         self.function = function
         self.setting = setting

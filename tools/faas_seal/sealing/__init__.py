@@ -1,1 +1,1 @@
-"""What authors do: from a source folder to a sealed function that is deployed, and its keys."""
+"""Sealing: from a source folder to a sealed file, its keys, and what is remembered of it."""

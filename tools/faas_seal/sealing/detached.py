@@ -1,7 +1,7 @@
-"""Sealing a function whose author's signing key is elsewhere, in two steps.
+"""Sealing in two steps, for an author whose signing key is elsewhere.
 
-First the function is encrypted, and a file is written with what the author has to sign. Then
-the sealed file is made of that file and the signature.
+The first step encrypts a function and writes a file for the author to sign. The second makes
+the sealed file of that file and the author's signature.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from faas_seal.sealing.writing import write_signed, write_terms
 def plan_unsigned(
     stack: StackFile, name: str, author: bytes | None, options: SealOptions
 ) -> tuple[Plan, Unsigned]:
-    """Encrypt a function, for its author (public key, 32 bytes) to sign.
+    """Encrypt a function, for `author` (public key, 32 bytes) to sign. Nothing is written yet.
 
-    Without `author` it is the one whom the stack file names. Nothing is written yet.
+    If `author` is None, the stack file names the author. Raises SealError for anything that
+    keeps the function from being sealed.
     """
     function = stack.function(name)
     plan = make_plan(
@@ -39,7 +40,7 @@ def plan_unsigned(
 
 
 def write_unsigned(plan: Plan, unsigned: Unsigned, path: Path) -> None:
-    """Write what the author has to sign, and the terms; the new keys of the plan come before."""
+    """Write the file that the author has to sign, and the terms. Write the plan's keys before."""
     write_terms(plan)
     path.write_bytes(unsigned.lines + unsigned.ciphertext)
 
@@ -47,9 +48,9 @@ def write_unsigned(plan: Plan, unsigned: Unsigned, path: Path) -> None:
 def finish(
     stack: StackFile, name: str, author: bytes | None, unsigned: Path, signature: Path
 ) -> SealedFile:
-    """Write the sealed file of a function, made of an unsigned file and the author's signature.
+    """Make the sealed file of an unsigned file and its signature; write and return it.
 
-    Without `author` (public key, 32 bytes) it is the one whom the stack file names. Raises
+    `author` is a public key (32 bytes); if it is None, the stack file names the author. Raises
     NoSignature, ForAnotherAuthor, and SealError for files that do not belong together.
     """
     function = stack.function(name)
@@ -63,7 +64,7 @@ def finish(
         raise ForAnotherAuthor(unsigned, AUTHOR_PUBLIC.encode(file.header.author))
     if file.header.function != function.name:
         raise UsageError(
-            f"{unsigned} is of {file.header.function}",
+            f"{unsigned} is of the function {file.header.function}",
             hint=f"faas-seal seal {file.header.function}",
         )
     source = source_to_seal(stack, function, author, new_author=True)

@@ -1,4 +1,4 @@
-"""The refusals of a seal that the command gives hints for, with the facts that a hint needs."""
+"""Errors of sealing, with the facts as attributes. The command makes its hints of these."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class DamagedTerms(KeyRefused):
 class NobodyCouldOpen(UsageError):
     """The terms that are asked for have neither recipients nor a key of the project's own."""
 
-    def __init__(self) -> None:
-        super().__init__("nobody could open it")
+    def __init__(self, function: str) -> None:
+        super().__init__(f"nobody could open {function}")
+        self.function = function
 
 
 class NoRecipientsYet(UsageError):
@@ -33,10 +34,10 @@ class NoRecipientsYet(UsageError):
 
 
 class ExpiryPassed(UsageError):
-    """A function is sealed to expire at a time that has passed."""
+    """A function is sealed with an expiry time that has passed."""
 
     def __init__(self, function: str) -> None:
-        super().__init__(f"{function} is sealed to expire, and the time has come")
+        super().__init__(f"{function} is sealed with an expiry time that has passed")
         self.function = function
 
 

@@ -1,4 +1,4 @@
-"""Exposure: the ways by which others still get plaintext or keys, although a function is sealed."""
+"""Exposure: ways in which others still get the source or the keys of a sealed function."""
 
 from __future__ import annotations
 

@@ -22,17 +22,16 @@ Expiry = int | Literal["never"]
 
 @dataclass(frozen=True)
 class SealOptions:
-    """Everything that one seal is asked for.
+    """Everything that somebody asks of one seal.
 
-    `names` are the functions, or empty for all. `key` and `author_key` are where keys come
-    from instead of the project and the user. `transport_key` (1,216 bytes) is the public
-    key of a transport secret that is elsewhere. `new_author` takes over functions of
-    another author; `anew` seals unchanged functions, too.
+    `names` are the functions; if it is empty, all are sealed. `key` and `author_key` say
+    where these keys come from, if not from the project and the user. `transport_key` (1,216
+    bytes) is the public key of a transport secret that is elsewhere. `new_author` takes over
+    functions of another author. `anew` also seals functions that have not changed.
 
-    The rest changes the terms that are remembered of each function; None leaves them as they
-    are. `to` are recipients to add, `drop` the names, ids or public keys of those to
-    remove, `key_expires` is for the keys of `to`. `new_keys` gives every recipient a new
-    function key.
+    The other options change the remembered terms of each function; None leaves a term as it
+    is. `to` adds recipients, and `key_expires` is for the keys of these. `drop` removes
+    recipients by name, id or public key. `new_keys` gives every recipient a new function key.
     """
 
     names: tuple[str, ...] = ()
@@ -50,9 +49,9 @@ class SealOptions:
     new_keys: bool = False
 
     def without_changes(self) -> SealOptions:
-        """Return the same options, without the changes of the terms.
+        """Return these options for the seals that follow: they change no terms.
 
-        One seal makes the changes, and they are remembered. Nobody can be dropped twice.
+        The first seal remembers the changes, and nobody can be dropped twice.
         """
         return SealOptions(
             self.names,
@@ -80,7 +79,7 @@ class SealOptions:
                 del recipients[id]
         own_key = before.own_key if self.own_key is None else self.own_key
         if not own_key and not recipients:
-            raise NobodyCouldOpen
+            raise NobodyCouldOpen(function)
         if len(recipients) + own_key > MAX_SLOTS:
             raise UsageError(f"a sealed file opens with at most {MAX_SLOTS} keys")
         if self.new_keys or not own_key:  # a project without a key of its own keeps no keys
@@ -104,7 +103,7 @@ def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
     found = [recipient.id for recipient in known if word in (recipient.id, recipient.name)]
     if not found:
         raise UsageError(
-            f"no recipient is {word}",
+            f"there is no recipient {word}",
             hint=f"the recipients are {', '.join(r.shown for r in known) or 'none yet'}",
         )
     return found

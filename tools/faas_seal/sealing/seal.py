@@ -1,4 +1,4 @@
-"""Sealing functions of a stack file: all of them are planned before a file is written."""
+"""Sealing functions of a stack file: all are planned in memory before anything is written."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from faas_seal.sealing.writing import pointing_to_sealed, write_plans
 class Seal:
     """The plans of functions that are sealed together, and the stack file before and after.
 
-    `new_author_seed` (32 bytes) is the author's signing seed if it was made for this seal.
-    Write it, and the new keys of all plans, before `write`.
+    `new_author_seed` is the author's signing seed (32 bytes) if it was made for this seal. It
+    and the new keys of the plans are to be written before everything else.
     """
 
     before: StackFile
@@ -44,7 +44,7 @@ class Seal:
         return self.after is not self.before
 
     def write_author_key(self) -> Path | None:
-        """Write the signing key if it is new, and return where it lies."""
+        """Write the signing key if it is new, and return its path."""
         return None if self.new_author_seed is None else keystore.add_author(self.new_author_seed)
 
     def write(self) -> None:
@@ -52,7 +52,7 @@ class Seal:
         write_plans(self.plans, self.before, self.after)
 
     def warnings(self) -> Iterator[str]:
-        """Yield a line for each thing that is wrong although it was sealed."""
+        """Yield a line for each thing that a person should know or mend."""
         yield from warnings_of_project(self.after)
         for plan in self.plans:
             yield from self._warnings_for(plan)
@@ -79,9 +79,9 @@ class Seal:
 
 
 def plan_seal(stack: StackFile, options: SealOptions) -> Seal:
-    """Seal functions in memory. Nothing is written before all of them are known to be in order.
+    """Seal functions in memory. Nothing is written, so that an error leaves everything as it was.
 
-    Raises SealError for the first thing that is not.
+    Raises SealError for the first thing that is not in order.
     """
     chosen = stack.chosen(options.names)
     if (options.key or options.transport_key) and len(chosen) > 1:

@@ -1,4 +1,4 @@
-"""A stack file's settings, checked before a function is deployed with them."""
+"""Checks of the settings that a stack file gives to the runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_settings(function: Function) -> None:
 
 
 def unknown_settings(function: Function) -> Iterator[str]:
-    """Yield a line for each setting that the runtime would not look at."""
+    """Yield a line for each setting that the runtime does not know."""
     for name in function.environment:
         if name.startswith(_PREFIX) and name not in BY_NAME:
             close = difflib.get_close_matches(name, BY_NAME, n=1)

@@ -65,7 +65,7 @@ id_rsa
 id_ed25519
 """
 
-# Left out whatever a `.sealignore` says, and not worth a word.
+# Left out whatever a `.sealignore` says, and not mentioned.
 _NEVER_SEALED = pathspec.GitIgnoreSpec.from_lines(
     [".git/", "__pycache__/", ".faas-seal/", ".secrets/", IGNORE_FILE]
 )
@@ -89,7 +89,7 @@ class Source:
 
     @cached_property
     def bundle(self) -> bytes:
-        """All files as one bundle, to be encrypted; raises SourceRefused where none can be made."""
+        """All files as one bundle, to be encrypted. Raises SourceRefused for a bad name or size."""
         try:
             return bundle.pack(self.files)
         except MalformedBundle as error:
@@ -100,12 +100,12 @@ class Source:
 
     @property
     def requirements(self) -> bytes:
-        """The function's own requirements.txt; empty where there is none."""
+        """The content of requirements.txt, or b"" if there is no such file."""
         return self.files.get(REQUIREMENTS, b"")
 
     @cached_property
     def libraries(self) -> tuple[str, ...]:
-        """The libraries that the code imports: the header names them, to be preloaded."""
+        """The libraries that the code imports. The header names them, to be preloaded."""
         return libraries(self.files, self.modules.values())
 
     @cached_property
@@ -115,7 +115,7 @@ class Source:
 
 
 def read_source(folder: Path) -> Source:
-    """Read what is to be sealed of a source folder.
+    """Read the files of a source folder that are to be sealed.
 
     Raises SourceRefused for a folder without a usable handler.py, for a link that leads
     out of it, for anything but files and folders, and for files that hold a secret key.
@@ -167,7 +167,7 @@ def check_files(files: Mapping[str, bytes], left_out: Iterable[str] = ()) -> Sou
         isinstance(node, ast.AsyncFunctionDef) and node.name == "handle" for node in handler.body
     ):
         raise SourceRefused(
-            "handle is a coroutine function, and a plain one is called",
+            "handle is a coroutine function, but the runtime calls a plain one",
             hint="def handle(event, context): return asyncio.run(answer(event, context))",
         )
     raise SourceRefused(
@@ -179,7 +179,8 @@ def check_files(files: Mapping[str, bytes], left_out: Iterable[str] = ()) -> Sou
 def _parsed(name: str, code: bytes) -> ast.Module:
     """Return a module's syntax tree, or raise SourceRefused for one that does not compile.
 
-    Nothing is run. Only the compiler finds some mistakes, as a `return` outside a function.
+    Nothing is run. The tree is compiled, too, because only the compiler finds some mistakes,
+    such as a `return` outside a function.
     """
     try:
         with warnings.catch_warnings():
@@ -197,7 +198,7 @@ def _parsed(name: str, code: bytes) -> ast.Module:
 
 
 def secret_in(content: bytes) -> str | None:
-    """Return what kind of secret key stands in `content`, or None."""
+    """Return the kind of a secret key that stands in `content`, or None if there is no key."""
     if _PRIVATE_KEY.search(content):
         return "a private key"
     for form, _ in secret_keys_in(content):
@@ -227,7 +228,7 @@ def _ignored(folder: Path) -> pathspec.GitIgnoreSpec:
 def _entries(
     folder: Path, below: Path, ignored: pathspec.GitIgnoreSpec, left_out: list[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Yield name and path of all that is to be sealed; a link counts as itself."""
+    """Yield name and path of everything that is to be sealed. Links are not followed."""
     for path in sorted(below.iterdir()):
         is_folder = path.is_dir() and not path.is_symlink()
         name = path.relative_to(folder).as_posix()
@@ -243,7 +244,7 @@ def _entries(
 
 
 def _defines(node: ast.AST, name: str) -> bool:
-    """Tell whether the top level of a module binds `name`, as far as one can see."""
+    """Tell whether the top level of a module binds `name`, as far as its syntax shows."""
     match node:
         case ast.FunctionDef(name=bound) | ast.Name(id=bound, ctx=ast.Store()):
             return bound == name

@@ -1,7 +1,7 @@
-"""The state of a function: a record of what was sealed last, which tells nothing of the source.
+"""The state of a function: two digests, which tell whether its source is sealed as it is now.
 
-Two lines: a digest of the source and its terms, keyed with the author's signing key, because
-a plain one would confirm guesses at the source; and the digest of the sealed file.
+One is of the source and its terms. It is keyed with the author's signing key, because a plain
+digest would confirm guesses at the source. The other is of the sealed file.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from faas_seal.sealing.source import Source
 
 
 def source_digest(function: str, source: Source, terms: object, seed: bytes) -> str:
-    """Return what tells a source, sealed on these terms, from any other.
+    """Return the keyed digest of a source and its terms.
 
-    `terms` are a summary, `seed` is the author's signing seed (32 bytes).
+    `terms` are a summary, as `summary` returns it; `seed` is the author's signing seed (32
+    bytes).
     """
     sealed_with = json.dumps([function, terms, source.libraries]).encode()
     key = hkdf(seed, b"source unchanged")
@@ -32,7 +33,7 @@ def source_digest(function: str, source: Source, terms: object, seed: bytes) -> 
 
 
 def state_of(digest: str, file: SealedFile) -> bytes:
-    """Return the state of a function whose source has this digest and is sealed in a file."""
+    """Return the state of a function whose source has a digest and is sealed in a file."""
     return f"source {digest}\nsealed {hashlib.sha256(file.serialise()).hexdigest()}\n".encode()
 
 
@@ -42,19 +43,19 @@ def is_of_same_file(one: bytes, other: bytes) -> bool:
 
 
 def state_path(project: Path, function: str) -> Path:
-    """Return where the state of a function is kept."""
+    """Return the path of a function's state."""
     return Keystore(project).folder / f"{function}.state"
 
 
 def remembered_state(project: Path, function: str) -> bytes:
-    """Return the state of a function as it was kept, or nothing if it was not."""
+    """Return the state of a function as the last seal wrote it, or b"" if there is none."""
     return read_if_there(state_path(project, function)) or b""
 
 
 def summary_of(header: Header) -> object:
-    """Return the terms of a sealed file, as JSON can say them.
+    """Return a summary of the terms of a sealed file.
 
-    A recipient is named by their identity: their function key may be new at each seal.
+    It names recipients by their identity, because each seal may make them a new key.
     """
     slots = [(slot.to.id if slot.to else slot.id, slot.expires) for slot in header.slots]
     return summary(slots, header.expires, header.transport)
@@ -63,10 +64,10 @@ def summary_of(header: Header) -> object:
 def summary(
     who: Iterable[tuple[str, int | None]], expires: int | None, transport: bytes | None
 ) -> object:
-    """Return what `summary_of` returns for a file with these terms.
+    """Return a summary of terms, which can be serialised to JSON.
 
-    `who` has the id, of an identity or a key, and the expiry of each slot; `transport` is
-    a public key (1,216 bytes).
+    `who` has, for each slot, the id of an identity or a key, and the expiry. `transport` is a
+    public key (1,216 bytes).
     """
     digest = None if transport is None else hashlib.sha256(transport).hexdigest()
     return sorted(who, key=lambda slot: (slot[0], slot[1] or 0)), expires, digest

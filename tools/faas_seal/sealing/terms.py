@@ -14,16 +14,16 @@ from faas_seal.project.keystore import read_private
 from faas_seal.project.recipients import KnownRecipient
 from faas_seal.sealing.errors import DamagedTerms
 
-# The member's name in files of before, too.
+# The name that this member has had since the first version of the file.
 _RECIPIENTS = "invokers"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Who can open a function, until when, and how its keys travel.
+    """Who can open a function, until when, and whether it takes key tokens (`transport`).
 
-    `own_key` tells whether the project's own function key opens it, `transport` whether it
-    takes key tokens. `expires` is in seconds since the epoch.
+    `own_key` tells whether the project's own function key opens it. `expires` is in seconds
+    since the epoch.
     """
 
     recipients: tuple[KnownRecipient, ...] = ()
@@ -33,7 +33,7 @@ class Terms:
 
     @classmethod
     def load(cls, path: Path) -> Terms:
-        """Read the terms that were remembered, or return those of a new function.
+        """Read the remembered terms, or return those of a new function if there is no file.
 
         Raises DamagedTerms, and KeyRefused for a file that others can read.
         """

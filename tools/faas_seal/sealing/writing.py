@@ -1,4 +1,4 @@
-"""The files of a seal: keys, sealed folders, the stack file, and what is remembered."""
+"""Writing the files of a seal: keys, sealed folders, the stack file, states and terms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from faas_seal.sealing.state import state_path
 def pointing_to_sealed(
     stack: StackFile, function: Function, author: bytes, transport: bytes | None
 ) -> StackFile:
-    """Return the stack file with a function that is built from its sealed folder.
+    """Return the stack file in which a function is built from its sealed folder.
 
     `author` is the author's public key (32 bytes), `transport` the function's (1,216 bytes).
     Raises StackFileRefused.
@@ -42,14 +42,14 @@ def pointing_to_sealed(
 
 
 def write_function_key(plan: Plan) -> Path | None:
-    """Write the function key of a plan if it is new, and return where it lies."""
+    """Write the function key of a plan if it is new, and return its path."""
     if plan.function_key is None or not plan.function_key_is_new:
         return None
     return Keystore(plan.stack.folder).add(plan.name, plan.function_key)
 
 
 def write_transport_secret(plan: Plan) -> Path | None:
-    """Write the transport secret of a plan if it is new, and return where it lies."""
+    """Write the transport secret of a plan if it is new, and return its path."""
     if plan.new_transport_seed is None:
         return None
     files = SecretFiles(plan.stack.folder)
@@ -60,7 +60,7 @@ def write_transport_secret(plan: Plan) -> Path | None:
 def write_plans(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
     """Write sealed folders, the stack file that points to them, states and terms.
 
-    All of it is written beside its place before the first file is moved there.
+    All files are written beside their places before the first is moved there.
     """
     files: list[Replacement] = []
     for plan in plans:
@@ -81,7 +81,7 @@ def write_plans(plans: Iterable[Plan], before: StackFile, after: StackFile) -> N
 def write_signed(before: StackFile, function: Function, source: Source, file: SealedFile) -> None:
     """Write the sealed folder of a file that was signed elsewhere, and the stack file.
 
-    No state is written: only with the signing key one could tell whether the source changes.
+    No state is written, because its digest needs the signing key.
     """
     header = file.header
     after = pointing_to_sealed(before, function, header.author, header.transport)
@@ -111,6 +111,6 @@ def _terms(store: Keystore, plan: Plan) -> list[Replacement]:
     if plan.terms == plan.terms_before:
         return []
     store.prepare()
-    # The mode, because function keys are in it.
+    # Only the owner may read it: function keys are in it.
     path = store.terms_path(plan.name)
     return [Replacement(path, plan.terms.serialise(), store.folder, 0o600)]
