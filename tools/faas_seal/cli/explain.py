@@ -54,7 +54,7 @@ def explain(log: TextIO, files: tuple[str, ...], stack_option: str | None, key: 
 
 
 def _open(line: str, traces: Traces) -> tuple[str, list[str]]:
-    """Return the line without the traces that could be opened, and what those say."""
+    """Return the line without the traces that could be opened, and their texts."""
     opened: list[str] = []
 
     def replace(found: re.Match[str]) -> str:

@@ -43,11 +43,11 @@ def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
 
 
 def _known_terms(header: Header, stack: str | None) -> Terms:
-    """Return what this project knows of the function: whose the identities are."""
+    """Return the terms that this project remembers of the function: recipients have names there."""
     try:
         return Terms.load(Keystore(project(stack)).terms_path(header.function))
     except KeyRefused as error:
-        warn(f"whose the keys are is not known: {error}")
+        warn(f"the names of recipients are not known: {error}")
         return Terms()
 
 

@@ -33,7 +33,7 @@ from faas_seal.project.keystore import (
 from faas_seal.project.secrets import SecretFiles, creation, transport_public, transport_secret
 from faas_seal.project.stackfile import StackFile, check_name, find
 
-# What is made, as a member of the JSON and for people.
+# The path of a new key, the name of its member in JSON, and its id or public half.
 _Made = tuple[Path, str, str]
 
 

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are made from the code: `make docs` writes them.
+"""The generated pages of docs/, written by `make docs`.
 
 python -m faas_seal.cli.pages FOLDER
 """

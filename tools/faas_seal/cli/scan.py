@@ -127,7 +127,7 @@ def _prove(*, processes: bool) -> None:
 
 @contextmanager
 def _progress(sizes: list[int | None]) -> Iterator[Advance]:
-    """Show on a terminal how far a search is that takes more than a second."""
+    """Show the progress of a search on a terminal, once it has taken a second."""
     terminal = console(stderr=True)
     columns = (TextColumn("searching"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     progress = Progress(
