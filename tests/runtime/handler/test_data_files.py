@@ -132,6 +132,14 @@ def test_what_is_not_there_or_would_be_written_is_refused(
     assert said in evaluate.trace(expression)
 
 
+def test_the_trace_of_a_file_that_is_refused_shows_the_handlers_frames_alone(
+    evaluate: Evaluator,
+) -> None:
+    trace = evaluate.trace("open(HERE + '/data.json', 'w')")
+    assert "/sealed/function/handler.py" in trace
+    assert "faas_sealed" not in trace
+
+
 @pytest.mark.parametrize(
     "expression",
     ["as_file(resources.files('function').joinpath('data.json'))", "path('data.json')"],

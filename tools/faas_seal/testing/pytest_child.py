@@ -50,10 +50,11 @@ def main(template: str, tests: str, arguments: list[str]) -> int:
     if importlib.util.find_spec("pytest") is None and not for_tests.is_dir():
         return MISSING_PYTEST
     from faas_sealed.formats.bundle import unpack
-    from faas_sealed.runtime.handler import loader
+    from faas_sealed.runtime.handler import bundle_files
+    from faas_sealed.runtime.handler.loader import Package, Program
 
-    loader.serve_files_from_memory()
-    package = loader.Package(loader.Program(unpack(sys.stdin.buffer.read())))
+    bundle_files.install()
+    package = Package(Program(unpack(sys.stdin.buffer.read())))
     try:
         handler = package.load()
     except BaseException:

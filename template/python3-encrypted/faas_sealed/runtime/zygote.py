@@ -22,8 +22,10 @@ from pathlib import Path
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import FUNCTION_KEY
-from faas_sealed.runtime.handler import loader
+from faas_sealed.runtime.handler import bundle_files
 from faas_sealed.runtime.handler.handler import Handler, flask_app
+from faas_sealed.runtime.handler.hooks import seal_writes
+from faas_sealed.runtime.handler.native_errors import hold_back_native_errors
 from faas_sealed.runtime.shared.channel import Channel, Verb
 from faas_sealed.runtime.shared.deployed import Deployed
 from faas_sealed.runtime.shared.log import Log, say
@@ -52,13 +54,14 @@ def run(settings: Settings, control: Channel, table: Table, deployed: Deployed) 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     function = Function.of(deployed, settings)
-    loader.serve_files_from_memory()
+    bundle_files.install()
     _preload(function.sealed.header.preload)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whatever a library has made of it
     for _ in range(WARM_UPS):
         _warm_up(settings)
     log = Log(settings.log, table.fd)
-    log.install()
+    log.install(hold_back_native_errors())
+    seal_writes(log)
     gc.collect()
     gc.freeze()
     with suppress(ConnectionError):  # the acceptor has gone

@@ -1,4 +1,4 @@
-"""What the interpreter writes about a handler, sealed.
+"""Hooks in the interpreter that seal what it would write about a handler.
 
 Tracebacks, warnings and their like show source, names and messages. Where Python, or a
 part of its standard library, would write them to the container's log by itself, a line
@@ -7,7 +7,6 @@ with a sealed trace is written instead. What a handler prints is not touched.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import inspect
 import io
@@ -18,49 +17,17 @@ import traceback
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from faas_sealed.runtime.handler import loader
-from faas_sealed.runtime.handler.loader import ROOT
-
-if TYPE_CHECKING:
-    from faas_sealed.runtime.shared.log import Log
+from faas_sealed.runtime.handler.tracebacks import stack_here, trace_of
+from faas_sealed.runtime.shared.log import Log
 
 # They describe the handler's objects in the text of their messages.
 _TALKATIVE_LOGGERS = ("asyncio", "concurrent.futures")
 
 
-def trace_of(error: BaseException) -> str:
-    """Format a traceback from the handler's first frame on, without what imports its modules."""
-    first: TracebackType | None = error.__traceback__
-    while first is not None and not first.tb_frame.f_code.co_filename.startswith(ROOT):
-        first = first.tb_next
-    try:
-        shown = traceback.TracebackException(type(error), error, first, compact=True)
-        _leave_out_imports(shown)
-        return "".join(shown.format())
-    except Exception:  # an exception of the handler's own can be as odd as it likes
-        return f"{type(error).__name__}, which cannot be shown\n"
-
-
-def _leave_out_imports(shown: traceback.TracebackException) -> None:
-    waiting: list[traceback.TracebackException | None] = [shown]
-    while waiting:
-        if part := waiting.pop():
-            part.stack[:] = [frame for frame in part.stack if not _imports(frame)]
-            waiting += [
-                part.__cause__,
-                part.__context__,
-                *(getattr(part, "exceptions", None) or ()),
-            ]
-
-
-def _imports(frame: traceback.FrameSummary) -> bool:
-    return frame.filename == loader.__file__ or frame.filename.startswith("<frozen importlib")
-
-
 def seal_writes(log: Log) -> None:
-    """Put ourselves wherever the interpreter writes about the handler."""
+    """Put a hook wherever the interpreter writes about the handler, for good."""
     _seal_hooks(log)
     _seal_tracebacks(log)
     _seal_logging(log)
@@ -159,12 +126,10 @@ def _seal_logging(log: Log) -> None:
     def handle_error(_: logging.Handler, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if error is not None and logging.raiseExceptions:
-            stack = traceback.extract_stack()
-            own = [frame for frame in stack if frame.filename.startswith(ROOT)]
             log.sealed(
                 "logging failed",
                 "Logged from (most recent call last):\n"
-                + "".join(traceback.format_list(own))
+                + stack_here()
                 + f"Message: {_describe(record.msg)}\nArguments: {_describe(record.args)}\n"
                 + trace_of(error),
             )
@@ -194,32 +159,3 @@ def _describe(thing: object) -> str:
         return repr(thing)
     except Exception:
         return f"<{type(thing).__name__}>"
-
-
-def hold_back_native_errors() -> Callable[[], bytes]:
-    """Let C code write its standard error to memory; return what takes it from there.
-
-    When an extension has broken the interpreter, that writes the names of the functions
-    it was in ("Fatal Python error"), and ends: the memory goes with it.
-    """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):  # elsewhere stderr cannot be assigned
-        return bytes
-    libc.open_memstream.restype = libc.calloc.restype = ctypes.c_void_p
-    libc.ftell.restype = ctypes.c_long
-    # Not Python's memory: libc writes to it at exit once more.
-    address = libc.calloc(2, ctypes.sizeof(ctypes.c_void_p))
-    buffer = ctypes.c_void_p.from_address(address)
-    size = ctypes.c_size_t.from_address(address + ctypes.sizeof(buffer))
-    file = ctypes.c_void_p(libc.open_memstream(ctypes.byref(buffer), ctypes.byref(size)))
-    ctypes.c_void_p.in_dll(libc, "stderr").value = file.value
-
-    def take() -> bytes:
-        if libc.ftell(file) == 0:  # as nearly always
-            return b""
-        libc.fflush(file)  # which brings buffer and size up to date (open_memstream(3))
-        data = ctypes.string_at(buffer, size.value)
-        libc.rewind(file)
-        return data
-
-    return take

@@ -1,8 +1,7 @@
-"""What reaches the container's log.
+"""The container's log: lines of the runtime's own, of the handler's, and sealed ones.
 
 What a handler prints is its author's business and arrives line by line, whole. What the
-interpreter would say about the handler shows source and names: `handler.hooks` sees to it
-that it comes here sealed, like a trace.
+interpreter would say about the handler shows source and names: it is sealed, like a trace.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ def timestamp() -> str:
 class Log:
     """The log of one worker, made and installed in the zygote.
 
-    Text can be sealed from when a request's key has opened the function until the next
-    request; before that there is nothing to say about a handler.
+    Text can be sealed once a request's key has opened the function. Before that there is
+    nothing to say about a handler.
     """
 
     def __init__(self, form: str, lock: int) -> None:
@@ -50,20 +49,19 @@ class Log:
         self._threads = threading.RLock()
         self._level = threading.local()
         self._seal: Callable[[str], str] | None = None
-        self._native: Callable[[], bytes] = bytes
+        self._native_errors: Callable[[], bytes] = bytes
         self._streams: tuple[_Stream, ...] = ()
         self.call_id = ""
 
-    def install(self) -> None:
-        """Take over standard output and error, and what the interpreter writes there."""
-        # Imported here: the acceptor, which needs `say` alone, is spared what it imports.
-        from faas_sealed.runtime.handler import hooks
+    def install(self, native_errors: Callable[[], bytes]) -> None:
+        """Take over standard output and error, for good.
 
+        `native_errors` returns, and forgets, what C code has written to its standard error.
+        """
         self._streams = self._open_streams()
         sys.stdout, sys.stderr = self._streams
         sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
-        self._native = hooks.hold_back_native_errors()
-        hooks.seal_writes(self)
+        self._native_errors = native_errors
         os.register_at_fork(after_in_child=self._forget_other_threads)
 
     def begin_call(self, content_key: bytes, header: Header) -> None:
@@ -76,7 +74,7 @@ class Log:
             with suppress(ValueError, OSError):
                 stream.finish()
         with suppress(OSError):
-            if native := self._native():
+            if native := self._native_errors():
                 self._write(2, "error", native.splitlines())
         if any(stream.closed for stream in self._streams):
             self._streams = self._open_streams()

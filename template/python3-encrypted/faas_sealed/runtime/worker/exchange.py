@@ -15,7 +15,7 @@ from faas_sealed.formats.errors import Deadline, HandlerError, SealError
 from faas_sealed.formats.keys import key_id
 from faas_sealed.runtime.handler.body_stream import BodyStream
 from faas_sealed.runtime.handler.handler import Handler
-from faas_sealed.runtime.handler.hooks import trace_of
+from faas_sealed.runtime.handler.tracebacks import trace_of
 from faas_sealed.runtime.shared import audit, responses
 from faas_sealed.runtime.shared.channel import Verb
 from faas_sealed.runtime.shared.log import Log
