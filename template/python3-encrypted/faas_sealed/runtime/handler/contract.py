@@ -1,10 +1,9 @@
-"""What a handler gets and may return: python3-http's event, context and answers."""
+"""The contract with a handler: python3-http's event, context, and forms of answers."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
@@ -17,7 +16,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from faas_sealed.runtime.handler.body_stream import BodyStream
 from faas_sealed.runtime.shared.responses import Response
-from faas_sealed.runtime.worker.request import Request
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -62,35 +60,6 @@ class Context:
 
     def __init__(self) -> None:
         self.hostname = os.getenv("HOSTNAME", "localhost")
-
-
-def environ_of(request: Request, host: str, port: int, stream: BodyStream) -> dict[str, Any]:
-    """Return the WSGI environment of a request (PEP 3333)."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": request.path,
-        "QUERY_STRING": request.query,
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": f"HTTP/{request.version}",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": stream,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in request.headers.items():
-        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-        environ[key] = value
-    # The watchdog sends every body in chunks; python3-http says nevertheless how long it is.
-    if stream.length:
-        environ["CONTENT_LENGTH"] = str(stream.length)
-    return environ
 
 
 def flattened(value: Any) -> Any:

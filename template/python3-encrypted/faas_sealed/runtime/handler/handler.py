@@ -1,91 +1,63 @@
-"""The author's handler: opened, executed in a fresh namespace, called, dropped."""
+"""The author's handler: executed in a fresh namespace, called, dropped."""
 
 from __future__ import annotations
 
 import io
 import sys
-from hashlib import sha256
-from hmac import compare_digest
+from collections.abc import Mapping
 from types import ModuleType
 from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException
 
-from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.errors import UnknownKey
-from faas_sealed.formats.file import Slot
 from faas_sealed.runtime.handler.body_stream import BodyStream
-from faas_sealed.runtime.handler.contract import (
-    Context,
-    Event,
-    environ_of,
-    flattened,
-    response_of,
-    sent,
-)
+from faas_sealed.runtime.handler.contract import Context, Event, flattened, response_of, sent
 from faas_sealed.runtime.handler.loader import Package, Program
 from faas_sealed.runtime.handler.loggers import Loggers
 from faas_sealed.runtime.shared.responses import Response
-from faas_sealed.runtime.worker.function import Function
-from faas_sealed.runtime.worker.request import Request
 from faas_sealed.settings import Settings
 
 
 class Handler:
-    """The function in one worker.
+    """The function's code in one worker.
 
-    What has been opened and compiled stays until the worker ends, for whoever brings the
-    content key again. With isolation `warm` its executed modules stay too.
+    What has been opened and compiled stays until the worker ends. With isolation `warm` the
+    executed modules stay too.
     """
 
-    def __init__(self, settings: Settings, function: Function) -> None:
-        self.function = function
-        self.sealed = function.sealed
-        self._settings = settings
-        self._keeps = settings.isolation == "warm"
-        self._last_key: tuple[bytes, Slot | None, bytes] | None = None
+    def __init__(self, settings: Settings) -> None:
+        self._keeps_modules = settings.isolation == "warm"
         self._program: Program | None = None
         self._package: Package | None = None
         self._module: ModuleType | None = None
         self._loggers: Loggers | None = None
 
-    def content_key(self, function_key: bytes, now: float) -> bytes:
-        """Return the content key that a function key opens at the time `now`.
+    @property
+    def is_open(self) -> bool:
+        return self._program is not None
 
-        The key of the call before has been tried already; its expiry is another matter.
-        Raises FunctionExpired or UnknownKey.
-        """
-        # The digest, because the key itself shall not be here when the handler looks around.
-        digest = sha256(function_key).digest()
-        if self._last_key is not None and compare_digest(self._last_key[0], digest):
-            _, slot, content_key = self._last_key
-            self.sealed.check_expiry(slot, now)
-            return content_key
-        slot = self.sealed.slot(function_key)
-        self.sealed.check_expiry(slot, now)
-        if slot is not None and slot.id in self.function.denied:
-            raise UnknownKey
-        content_key = self.sealed.unwrap(slot, function_key)
-        self._last_key = digest, slot, content_key
-        return content_key
+    def open(self, files: Mapping[str, bytes]) -> None:
+        """Take the files of the bundle, by name."""
+        self._program = Program(files)
 
-    def open(self, content_key: bytes) -> Program:
-        """Decrypt and unpack the bundle, unless an earlier call of this worker has done so.
+    @property
+    def streams(self) -> bool:
+        """Whether the handler may want to start before the request's body is there."""
+        assert self._program is not None
+        return self._program.streams
 
-        `content_key` is what this call's function key has opened: there is but one.
-        """
-        if self._program is None:
-            self._program = Program(unpack(self.sealed.bundle(content_key)))
-        return self._program
-
-    def call(self, program: Program, request: Request, body: BodyStream) -> Response:
-        """Execute the handler's modules and call it."""
+    def load(self) -> None:
+        """Execute the modules, unless an earlier call has and they were kept."""
         if self._module is None:
+            assert self._program is not None
             self._loggers = self._loggers or Loggers()
-            self._package = Package(program)
+            self._package = Package(self._program)
             self._module = self._package.load()
             self._loggers.complete()
-        environ = environ_of(request, self._settings.host, self._settings.port, body)
+
+    def call(self, environ: dict[str, Any], body: BodyStream) -> Response:
+        """Call `handle` with a request: its WSGI environment, and the body in it."""
+        assert self._module is not None
         event = Event(environ, body)
         # A handler that imports Flask had it imported in the zygote.
         if "flask" not in sys.modules:
@@ -97,8 +69,8 @@ class Handler:
         return sent(answer, environ)
 
     def finish(self) -> None:
-        """Drop what was executed, once the reply is sent."""
-        if self._keeps and self._module is not None:
+        """Drop what was executed, once the answer is sent."""
+        if self._keeps_modules and self._module is not None:
             return
         if self._package is not None:
             self._package.unload()

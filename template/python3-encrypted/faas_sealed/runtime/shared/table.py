@@ -32,15 +32,20 @@ class Table:
     A row is written by its worker alone. Times are nanoseconds of CLOCK_MONOTONIC.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, size: int = 0) -> None:
         self.fd = fd
-        self._memory = mmap.mmap(fd, 0)
+        self._memory = mmap.mmap(fd, size)
 
     @classmethod
     def create(cls, rows: int) -> Table:
         fd = os.memfd_create("faas-seal-table")
         os.ftruncate(fd, rows * _ROW_BYTES)
         return cls(fd)
+
+    @classmethod
+    def unshared(cls, rows: int) -> Table:
+        """Return a table for this process alone, without a descriptor."""
+        return cls(-1, rows * _ROW_BYTES)
 
     def write(self, row: int, state: int, connection: int, until: int) -> None:
         _ROW.pack_into(self._memory, row * _ROW_BYTES, until, connection, state)

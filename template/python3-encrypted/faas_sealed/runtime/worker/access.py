@@ -1,77 +1,67 @@
-"""The key that a request presents: raw, or in a key token for this request alone."""
+"""Access to the function: who may open it, by which form of key, and until when."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from faas_sealed.formats.errors import MalformedKey, MissingKey, RawKeyRefused, TokenMismatch
+from faas_sealed.formats.errors import (
+    MalformedKey,
+    MissingKey,
+    RawKeyRefused,
+    TokenMismatch,
+    UnknownKey,
+)
+from faas_sealed.formats.file import SealedFile, Slot
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.token import TOKEN_PREFIX, KeyToken, open_token, request_binding
 from faas_sealed.formats.wire import KEY_HEADER, MAX_KEY_HEADER
+from faas_sealed.runtime.shared.deployed import Deployed
 from faas_sealed.runtime.worker.request import Request
+from faas_sealed.settings import KEY_FORMS, Settings
 
 # As WSGI has it (PEP 3333).
 _KEY_HEADER = KEY_HEADER.upper().replace("-", "_")
 
 
-@dataclass
-class Presented:
-    """What a request presents: a function key in one of its forms, and what a token says of it.
+class Access:
+    """The sealed file, and what decides whose key opens it here.
 
-    `bind` and `session` are the token's (32 bytes each), or None.
-    """
-
-    key: bytes = field(repr=False)
-    bind: bytes | None = field(default=None, repr=False)
-    session: bytes | None = field(default=None, repr=False)
-
-    def take_key(self) -> bytes:
-        """Return the function key, which is here no more when the handler looks around."""
-        key, self.key = self.key, b""
-        return key
-
-    def check_request(self, request: Request, body: bytes) -> None:
-        """Raise TokenMismatch unless this may be presented with that request and body."""
-        if self.session is not None and request.method == "HEAD":  # its answer has no body
-            raise TokenMismatch
-        if self.bind is None:
-            return
-        try:
-            bind = request_binding(
-                request.method,
-                request.path.encode("latin-1").decode(),
-                request.query.encode("latin-1"),
-                hashlib.sha256(body).digest(),
-            )
-        except ValueError:  # no client would have made a token for it
-            raise TokenMismatch from None
-        if not hmac.compare_digest(bind, self.bind):
-            raise TokenMismatch
-
-
-class KeyHeader:
-    """Reads the key header as `docs/protocol.md` says, up to the token's expiry.
-
-    `transport` are the private keys that a token may be sealed to, `accept` the forms
-    that are taken (`raw`, `sealed`), `context` is CTX of the function.
+    `transport` are the private keys that a key token may be sealed to, `accept` the forms of
+    key that are taken (`raw`, `sealed`), `denied` the ids of function keys that are not. The
+    key that opened last is remembered, by its digest: it is not tried again.
     """
 
     def __init__(
-        self, transport: Sequence[PrivateKey], accept: Collection[str], context: bytes
+        self,
+        sealed: SealedFile,
+        transport: Sequence[PrivateKey] = (),
+        accept: Collection[str] = KEY_FORMS,
+        denied: Collection[str] = (),
     ) -> None:
+        self.sealed = sealed
         self._transport = transport
         self._accept = accept
-        self._context = context
+        self._denied = denied
+        self._last_key: tuple[bytes, Slot | None, bytes] | None = None
 
-    def take(self, request: Request, now: float, note: Callable[[str, bytes], None]) -> Presented:
-        """Remove the key header from a request, and return what it presents at the time `now`.
+    @classmethod
+    def of(cls, deployed: Deployed, settings: Settings) -> Access:
+        transport = [PrivateKey(seed) for seed in deployed.transport]
+        return cls(deployed.sealed, transport, settings.accept, deployed.denied)
 
-        `note` is told form and function key as soon as they are known, be they refused.
-        Raises MissingKey, MalformedKey, RawKeyRefused or ExpiredToken.
+    def open(
+        self, request: Request, now: float, note: Callable[[str, bytes], None]
+    ) -> tuple[bytes, KeyToken | None]:
+        """Take the key header out of a request, and return what its key opens at the time `now`.
+
+        That is the content key (32 bytes). With it comes the key token, without the function
+        key in it, or None where that came raw. `note` is told form and function key as soon
+        as they are known, also of a key that is refused then. Raises MissingKey,
+        MalformedKey, RawKeyRefused, ExpiredToken, FunctionExpired or UnknownKey.
         """
         text = request.headers.pop(_KEY_HEADER, None)
         if text is None:
@@ -79,21 +69,59 @@ class KeyHeader:
         if len(text) > MAX_KEY_HEADER or "," in text:  # a comma: two headers, joined
             raise MalformedKey
         if text.startswith(TOKEN_PREFIX):
-            token = self._open(text)
+            token = self._open_token(text)
             note("sealed", token.key)
             token.check_time(now)
-            return Presented(token.key, token.bind, token.session)
-        key = FUNCTION_KEY.decode(text)
-        note("raw", key)
+            # The function key shall not be here when the handler looks around.
+            return self.content_key(token.key, now), replace(token, key=b"")
+        function_key = FUNCTION_KEY.decode(text)
+        note("raw", function_key)
         if "raw" not in self._accept:
             raise RawKeyRefused
-        return Presented(key)
+        return self.content_key(function_key, now), None
 
-    def _open(self, text: str) -> KeyToken:
+    def content_key(self, function_key: bytes, now: float) -> bytes:
+        """Return the content key that a function key opens at the time `now`.
+
+        A key that opened the previous request is known to fit; only its expiry is checked
+        again. Raises FunctionExpired or UnknownKey.
+        """
+        digest = hashlib.sha256(function_key).digest()
+        if self._last_key is not None and hmac.compare_digest(self._last_key[0], digest):
+            _, slot, content_key = self._last_key
+            self.sealed.check_expiry(slot, now)
+            return content_key
+        slot = self.sealed.slot(function_key)
+        self.sealed.check_expiry(slot, now)
+        if slot is not None and slot.id in self._denied:
+            raise UnknownKey
+        content_key = self.sealed.unwrap(slot, function_key)
+        self._last_key = digest, slot, content_key
+        return content_key
+
+    def _open_token(self, text: str) -> KeyToken:
         if "sealed" in self._accept:
             for private in self._transport:
                 try:
-                    return open_token(text, private, self._context)
+                    return open_token(text, private, self.sealed.header.context)
                 except MalformedKey:
                     continue
         raise MalformedKey
+
+
+def check_request(token: KeyToken, request: Request, body: bytes) -> None:
+    """Raise TokenMismatch if the token is for another request than this one with this body."""
+    if token.session is not None and request.method == "HEAD":  # its answer has no body
+        raise TokenMismatch
+    if token.bind is None:
+        return
+    try:
+        bind = request_binding(
+            request.method,
+            request.path.encode("latin-1").decode(),
+            request.query.encode("latin-1"),
+            hashlib.sha256(body).digest(),
+        )
+    except ValueError:  # no client would have made a token for it
+        raise TokenMismatch from None
+    token.check_request(bind)

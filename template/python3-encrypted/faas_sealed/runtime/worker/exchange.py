@@ -1,4 +1,4 @@
-"""One request, from its first byte to the last of its reply."""
+"""One exchange: a request from its first byte on, and the answer to its last."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import socket
 import time
 import uuid
 from contextlib import suppress
-from typing import Protocol
 
+from faas_sealed.formats.bundle import unpack
 from faas_sealed.formats.errors import Deadline, HandlerError, SealError
 from faas_sealed.formats.keys import key_id
+from faas_sealed.formats.token import KeyToken
 from faas_sealed.runtime.handler.body_stream import BodyStream
 from faas_sealed.runtime.handler.handler import Handler
 from faas_sealed.runtime.handler.tracebacks import trace_of
@@ -21,8 +22,10 @@ from faas_sealed.runtime.shared.channel import Verb
 from faas_sealed.runtime.shared.log import Log
 from faas_sealed.runtime.shared.responses import Response, problem_of
 from faas_sealed.runtime.shared.table import FREE, HANDLING, REPLIED, REPLYING
-from faas_sealed.runtime.worker.access import Presented
+from faas_sealed.runtime.worker.access import Access, check_request
+from faas_sealed.runtime.worker.environ import environ_of
 from faas_sealed.runtime.worker.keyless import answer_without_key
+from faas_sealed.runtime.worker.link import Link
 from faas_sealed.runtime.worker.request import Disconnected, Request, Wire
 from faas_sealed.runtime.worker.sealed_bodies import SealedRequest, seal_response
 from faas_sealed.settings import Settings
@@ -30,18 +33,8 @@ from faas_sealed.settings import Settings
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 # The watchdog counts exec_timeout as well, and our answer must come before its own.
 DEADLINE_MARGIN = 0.1
-# What a reply has at least, however late it comes.
-REPLY_SECONDS = 1.0
-
-
-class Station(Protocol):
-    """The worker, as far as an exchange knows it."""
-
-    def mark(self, state: int, until: float) -> None: ...
-
-    def note_key_id(self, key_id: str | None) -> None: ...
-
-    def ask(self, verb: Verb) -> None: ...
+# The least time that an answer has to be sent, however late it comes.
+ANSWER_SECONDS = 1.0
 
 
 class Exchange:
@@ -50,16 +43,18 @@ class Exchange:
     def __init__(
         self,
         settings: Settings,
+        access: Access,
         handler: Handler,
         log: Log,
-        station: Station,
+        link: Link,
         sock: socket.socket,
         readable_since: float,
     ) -> None:
         self._settings = settings
+        self._access = access
         self._handler = handler
         self._log = log
-        self._station = station
+        self._link = link
         self._socket = sock
         self._wire = Wire(sock, self._ask_for_time)
         self._wire.deadline = readable_since + settings.read_timeout
@@ -80,7 +75,7 @@ class Exchange:
 
     def run(self) -> None:
         try:
-            self._reply(self._answer())
+            self._send(self._answer())
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
@@ -96,7 +91,7 @@ class Exchange:
             # It goes into the log, between words that `faas-seal explain` reads.
             self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
-            keyless = answer_without_key(request, self._settings, self._handler.sealed)
+            keyless = answer_without_key(request, self._settings, self._access.sealed)
             return keyless or self._call(request)
         except SealError as error:
             self._call_id = self._call_id or str(uuid.uuid4())
@@ -104,22 +99,18 @@ class Exchange:
             return self._sealed(problem_of(error, self._call_id))
 
     def _call(self, request: Request) -> Response:
-        function, now = self._handler.function, time.time()
-        presented = function.keys.take(request, now, self._note_key)
-        content_key = self._handler.content_key(presented.take_key(), now)
-        self._session = presented.session
+        content_key, token = self._access.open(request, time.time(), self._note_key)
+        self._session = token.session if token is not None else None
         self._outcome = "ok"
         self.has_opened = True
-        self._log.begin_call(content_key, function.sealed.header)
-        program = self._handler.open(content_key)
-        try:
-            streams = program.streams
-        except Exception as error:  # it does not compile
-            return self._failed(error)
-        body = self._body(request, presented, streams=streams)
+        sealed = self._access.sealed
+        self._log.begin_call(content_key, sealed.header)
+        if not self._handler.is_open:  # else an earlier call of this worker has opened it
+            self._handler.open(unpack(sealed.bundle(content_key)))
+        body = self._body(request, token)
         if self._slow:
             self._slow = False
-            self._station.ask(Verb.WHOLE)
+            self._link.ask(Verb.WHOLE)
         self._wire.wait_quietly(self._deadline)
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -129,10 +120,12 @@ class Exchange:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.setitimer(signal.ITIMER_REAL, left)
-        self._station.mark(HANDLING, self._deadline)
+        self._link.mark(HANDLING, self._deadline)
         process = os.getpid()
         try:
-            response = self._sealed(self._handler.call(program, request, body))
+            self._handler.load()
+            environ = environ_of(request, body, self._settings)
+            response = self._sealed(self._handler.call(environ, body))
         except BaseException as error:
             if body.failure is not None:
                 raise body.failure from None
@@ -147,23 +140,25 @@ class Exchange:
     def _note_key(self, form: str, key: bytes) -> None:
         if self._settings.audit:
             self._key_form, self._key_id = form, key_id(key)
-            self._station.note_key_id(self._key_id)
+            self._link.note_key_id(self._key_id)
 
-    def _body(self, request: Request, presented: Presented, *, streams: bool) -> BodyStream:
-        """Return the body, all of it here unless the handler `streams` it, once the token fits."""
-        if presented.session is None:
-            body = BodyStream(request.pieces())
-            # What a token is bound to must be here to be compared.
-            whole = body.fetch() if not streams or presented.bind else b""
-            presented.check_request(request, whole)
+    def _body(self, request: Request, token: KeyToken | None) -> BodyStream:
+        """Return the body, once the token fits; unless the handler streams, all of it is here."""
+        streams = self._handler.streams
+        if token is not None and token.session is not None:
+            check_request(token, request, b"")  # the stream vouches for the body
+            opened = SealedRequest(request, token.session, self._settings.max_body)
+            opened.take_head(request)
+            body = BodyStream(opened.pieces())
+            if not streams:
+                body.fetch()
             return body
-        # The stream vouches for the body.
-        presented.check_request(request, b"")
-        opened = SealedRequest(request, presented.session, self._settings.max_body)
-        opened.take_head(request)
-        body = BodyStream(opened.pieces())
-        if not streams:
-            body.fetch()
+        body = BodyStream(request.pieces())
+        if token is None or token.bind is None:
+            if not streams:
+                body.fetch()
+        else:
+            check_request(token, request, body.fetch())  # compared before a handler streams it
         return body
 
     def _sealed(self, response: Response) -> Response:
@@ -174,16 +169,16 @@ class Exchange:
         trace = self._log.sealed("handler-error", trace_of(error))
         return self._sealed(problem_of(HandlerError, self._call_id, trace))
 
-    def _reply(self, response: Response) -> None:
+    def _send(self, response: Response) -> None:
         request = self._request
         close = request is None or not _can_carry_another(request, response)
         now = time.monotonic()
         whole = isinstance(response.body, bytes)
         until = self._deadline if whole else now + self._settings.stream_timeout
-        # Ended before its first byte, a reply would be none, and the request sent again.
-        until = max(until, now + REPLY_SECONDS)
+        # Were this process ended before the first byte, the client would send the request again.
+        until = max(until, now + ANSWER_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, until - now)
-        self._station.mark(REPLYING, until)
+        self._link.mark(REPLYING, until)
         try:
             self.keeps_connection = responses.send(
                 self._socket,
@@ -194,24 +189,24 @@ class Exchange:
             )
         except responses.BodyFailed as error:
             cause = error.cause
-            if isinstance(cause, SealError):  # of the request's body, as the reply is made of it
+            if isinstance(cause, SealError):  # of the request's body, which the answer is made of
                 self._outcome = cause.reason
             else:
                 self._outcome = HandlerError.reason
                 self._log.sealed("handler-error", trace_of(cause))
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # nobody is left to answer, and who has asked is told of all the same
+        except OSError:  # nobody is left to answer; the audit line is written all the same
             pass
-        # Whatever becomes of this process.
-        self._station.mark(FREE if self.keeps_connection else REPLIED, until)
+        # From here on the death of this process takes nothing from the answer.
+        self._link.mark(FREE if self.keeps_connection else REPLIED, until)
         if self._settings.audit and self._outcome:
             self._audit(response.status)
 
     def _audit(self, status: int) -> None:
         self._log.audit(
             audit.entry(
-                self._handler.sealed.header,
+                self._access.sealed.header,
                 call_id=self._call_id,
                 key_id=self._key_id,
                 key_form=self._key_form,
@@ -223,7 +218,7 @@ class Exchange:
 
     def _ask_for_time(self) -> None:
         self._slow = True
-        self._station.ask(Verb.SLOW)
+        self._link.ask(Verb.SLOW)
 
 
 def _can_carry_another(request: Request, response: Response) -> bool:
@@ -232,4 +227,4 @@ def _can_carry_another(request: Request, response: Response) -> bool:
         return False
     if isinstance(response.body, bytes):
         return request.skip_body()
-    return request.body_read  # the body may be what the reply is produced from
+    return request.body_read  # the body may be what the answer is produced from
