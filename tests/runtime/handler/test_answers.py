@@ -1,4 +1,4 @@
-"""What is answered for what a handler returns: as python3-http, its faults mended."""
+"""The answers that a handler can return: python3-http's, their faults mended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler is given: python3-http's event and context."""
+"""The event and the context that a handler is given: python3-http's."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ LEAVES_A_THREAD = """\
 import os, sys, threading, time
 from . import counter
 
-def import_after_the_reply():
+def import_after_the_answer():
     while "function" in sys.modules:
         time.sleep(0.001)
     try:
@@ -94,13 +94,13 @@ def import_after_the_reply():
 
 def handle(event, context):
     if event.path == "/leave":
-        threading.Thread(target=import_after_the_reply).start()
+        threading.Thread(target=import_after_the_answer).start()
     counter.CALLS += 1
     return [os.getpid(), counter.CALLS]
 """
 
 
-def test_a_thread_that_imports_after_the_reply_harms_nobody() -> None:
+def test_a_thread_that_imports_after_the_answer_harms_nobody() -> None:
     files = {"__init__.py": "ITS_OWN = 1\n", "handler.py": LEAVES_A_THREAD, "counter.py": COUNTER}
     files["counter.py"] += "from . import ITS_OWN\n"
     with serve(files, seal_linger="5s") as function, function.connect() as connection:

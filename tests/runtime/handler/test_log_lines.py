@@ -1,4 +1,4 @@
-"""What a handler prints arrives in the container's log, line by line and whole."""
+"""The lines that a handler prints: each arrives whole in the container's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of process a handler finds itself in."""
+"""The process that a handler finds itself in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the interpreter writes about a handler is sealed, wherever it would write it."""
+"""Sealed traces, in place of what the interpreter would write about a handler."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def broke_the_interpreter():
 def aborted():
     os.abort()
 
-def after_reply():
+def after_answer():
     def CANARY_later():
         time.sleep(0.005)
         CANARY_function()
@@ -314,7 +314,7 @@ CALLS: dict[str, tuple[int, set[str]]] = {
     "printed_frames": (200, {"CANARY_function", "CANARY_file", "CANARY_comment"}),
     "printed_stack": (200, {"CANARY_comment", "in printed_stack"}),
     "hooked": (200, CULPRITS),
-    "after_reply": (200, CULPRITS),
+    "after_answer": (200, CULPRITS),
     "without_output": (500, {*CULPRITS, "CANARY_warning", "CANARY_class"}),
 }
 if sys.version_info >= (3, 11):

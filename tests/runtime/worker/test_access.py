@@ -1,4 +1,4 @@
-"""Who may open a function, whatever a worker remembers of the key of the previous request."""
+"""Access: which keys open a function, whatever a worker remembers of the previous one."""
 
 from __future__ import annotations
 

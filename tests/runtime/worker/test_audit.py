@@ -46,7 +46,7 @@ def test_each_request_is_told_of_with_who_asked_and_what_became_of_it() -> None:
     assert {(line["audit"], line["function"], line["content_id"]) for line in told} == {
         ("faas-seal/v1", "tested", header.content_id)
     }
-    # Written once the reply is sent: two workers do not keep the order of their requests.
+    # Written once the answer is sent: two workers do not keep the order of their requests.
     assert {
         (line["outcome"], line["status"], line["key_form"], line["key_id"]) for line in told
     } == {
@@ -103,7 +103,7 @@ answer = pieces()
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [(LARGE, "deadline"), (CUT, "worker-died"), ("while True: pass", "deadline")],
-    ids=["a reply that is not taken", "a reply that is cut off", "no reply"],
+    ids=["an answer that is not taken", "an answer that is cut off", "no answer"],
 )
 def test_whose_worker_dies_is_told_of(code: str, outcome: str) -> None:
     environ = {"seal_audit": "on", "exec_timeout": "1s"}
@@ -114,7 +114,7 @@ def test_whose_worker_dies_is_told_of(code: str, outcome: str) -> None:
     assert (line["outcome"], line["key_id"]) == (outcome, key_id(function.function_key))
 
 
-def test_a_body_that_breaks_off_under_a_reply_is_not_the_handlers_error() -> None:
+def test_a_body_that_breaks_off_under_an_answer_is_not_the_handlers_error() -> None:
     environ = {"seal_audit": "on"}
     with serve(STREAMING, environ=environ) as function, connected(function) as client:
         client.send(function.head(method="POST", headers=[("Transfer-Encoding", "chunked")]))
@@ -129,7 +129,7 @@ def test_a_body_that_breaks_off_under_a_reply_is_not_the_handlers_error() -> Non
     assert lines(function)[0]["outcome"] == "malformed-body"
 
 
-def test_who_does_not_wait_for_the_reply_is_told_of(gate: Gate) -> None:
+def test_who_does_not_wait_for_the_answer_is_told_of(gate: Gate) -> None:
     with serve(PROGRAM, environ={"seal_audit": "on"}) as function:
         client = Client(function)
         client.post(gate.code)

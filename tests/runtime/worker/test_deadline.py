@@ -164,13 +164,13 @@ def test_the_time_that_a_request_waits_counts(gate: Gate) -> None:
         assert [client.read().status for client in clients] == [504, 504]
 
 
-def test_a_reply_that_is_produced_may_take_longer() -> None:
+def test_an_answer_that_is_produced_may_take_longer() -> None:
     with serve(STREAM, exec_timeout="500ms") as function, connected(function) as client:
         client.send(function.head("/?seconds=1.5"))
         assert client.read().body.endswith(b"..end")
 
 
-def test_a_reply_that_is_produced_has_a_bound_of_its_own() -> None:
+def test_an_answer_that_is_produced_has_a_bound_of_its_own() -> None:
     with serve(STREAM, seal_stream_timeout="1s") as function, connected(function) as client:
         client.send(function.head("/?seconds=60"))
         with pytest.raises(Cut) as cut:
@@ -180,7 +180,7 @@ def test_a_reply_that_is_produced_has_a_bound_of_its_own() -> None:
         assert function.request("/?seconds=0").body == b"end"
 
 
-def test_a_client_that_does_not_take_its_reply_holds_a_worker_until_the_deadline() -> None:
+def test_a_client_that_does_not_take_its_answer_holds_a_worker_until_the_deadline() -> None:
     with (
         serve_program(exec_timeout="1s", seal_workers=1) as function,
         connected(function) as client,

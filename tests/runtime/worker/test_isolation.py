@@ -1,4 +1,4 @@
-"""How long a worker lives, and what it may remember, in each isolation."""
+"""The life of a worker, and what it may remember, in each isolation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is answered without a key: discovery. Readiness and preflights are in test_http."""
+"""Discovery, answered without a key. Readiness and preflights are in test_http."""
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 from faas_sealed.formats.errors import SealError, SlowRequest
 from faas_sealed.runtime.shared.system import _NOWHERE, discard, unread
-from faas_sealed.runtime.worker import request as module
-from faas_sealed.runtime.worker.request import Disconnected, Request, Wire, settles_whole
+from faas_sealed.runtime.worker import glance
+from faas_sealed.runtime.worker import request as reading
+from faas_sealed.runtime.worker.glance import settles_whole
+from faas_sealed.runtime.worker.request import Disconnected, Request, Wire
 
 BODY = b"a body of some length"
 REQUESTS = {
@@ -48,7 +50,7 @@ def lies_whole(sock: socket.socket) -> bool:
 def test_a_request_in_two_parts_is_read_and_the_next_one_left(
     kind: str, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "SETTLE_SECONDS", 0.0)
     theirs, ours = pair
     whole = REQUESTS[kind]
     for at in range(len(whole) + 1):
@@ -91,7 +93,7 @@ def test_a_request_settles_whole_or_is_found_not_to(
     theirs.sendall(REQUESTS["counted"][:-1])
     assert not settles_whole(ours, time.monotonic() + 20)
     assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 20.0)
+    monkeypatch.setattr(glance, "SETTLE_SECONDS", 20.0)
     start = time.monotonic()
     assert not settles_whole(ours, start + 0.05)
     assert 0.04 < time.monotonic() - start < 10
@@ -102,7 +104,7 @@ def test_a_request_settles_whole_or_is_found_not_to(
 def test_a_peer_that_closes_in_between_is_not_waited_for(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 20.0)
+    monkeypatch.setattr(glance, "SETTLE_SECONDS", 20.0)
     theirs, ours = pair
     theirs.sendall(REQUESTS["counted"][:-1])
     theirs.shutdown(socket.SHUT_WR)

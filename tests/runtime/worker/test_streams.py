@@ -1,4 +1,4 @@
-"""Bodies as they arrive, replies as they are produced, and large ones of both."""
+"""Bodies as they arrive, answers as they are produced, and large ones of both."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def streaming() -> Iterator[Function]:
         yield function
 
 
-def test_a_reply_reaches_the_client_as_it_is_produced(program: Function, gate: Gate) -> None:
+def test_an_answer_reaches_the_client_as_it_is_produced(program: Function, gate: Gate) -> None:
     code = f"""\
 def pieces():
     yield "first"

@@ -1,4 +1,4 @@
-"""Key tokens: what opens a function, in which order it is checked, and what else is refused."""
+"""Key tokens: which open a function, in which order they are checked, which are refused."""
 
 from __future__ import annotations
 

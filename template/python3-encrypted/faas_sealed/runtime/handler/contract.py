@@ -89,7 +89,7 @@ def flattened(value: Any) -> Any:
 def response_of(value: Any, environ: dict[str, Any]) -> Response:
     """Answer as Flask does for what a view returns, without Flask.
 
-    Raises TypeError or ValueError for what is none of the forms.
+    Raises TypeError or ValueError for a value of any other form.
     """
     body, status, headers = _unpacked(value)
     if isinstance(body, WerkzeugResponse) or callable(body):
@@ -118,7 +118,7 @@ def response_of(value: Any, environ: dict[str, Any]) -> Response:
 
 
 def _unpacked(value: Any) -> tuple[Any, Any, Any]:
-    """Return body, status and headers; the latter are None where nothing is said."""
+    """Return body, status and headers; of the latter two, None is what was not given."""
     if not isinstance(value, tuple):
         return value, None, None
     if len(value) == 3:
@@ -140,7 +140,7 @@ def sent(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
     The first piece of a body that is produced is produced here, so that what fails at
     once can still be answered with an error.
     """
-    # Of redirects werkzeug mends the Location, and of 304 what it must not have.
+    # Werkzeug mends the Location of a redirect, and takes from a 304 what it must not have.
     headers = answer.get_wsgi_headers(environ) if answer.status_code >= 300 else answer.headers
     if answer.is_sequence and not answer.direct_passthrough:
         body: bytes | Iterable[bytes] = answer.get_data()
@@ -178,7 +178,7 @@ def dump_json(value: Any) -> bytes:
 
 
 def _json_default(value: Any) -> Any:
-    # Imported here: what Flask knows, few handlers use.
+    # Imported here: few handlers answer with one of these.
     import dataclasses
     import datetime
     import decimal

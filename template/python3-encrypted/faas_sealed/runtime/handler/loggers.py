@@ -29,7 +29,7 @@ class Loggers:
         ]
 
     def complete(self) -> None:
-        """Give the root logger a handler, unless the modules have: they are now imported.
+        """Give the root logger a handler, unless a module has done so as it was imported.
 
         waitress does so in python3-http, with `logging.basicConfig()`.
         """
@@ -77,7 +77,7 @@ def _new_handler() -> logging.StreamHandler[Any]:
 
 
 def _changed(handler: logging.Handler) -> bool:
-    """Tell whether a call has made something else of the handler that it was given."""
+    """Tell whether a call has altered this handler."""
     return bool(handler.filters or handler.level) or handler.formatter is not _FORMAT
 
 

@@ -95,5 +95,5 @@ def _refuse_path(resource: _Node) -> NoReturn:
     raise _without_path(resource)
 
 
-# It would write the file to /tmp.
+# `as_file` would write the file to /tmp.
 importlib.resources.as_file.register(_Node, _refuse_path)  # type: ignore[attr-defined]

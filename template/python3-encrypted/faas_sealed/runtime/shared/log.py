@@ -39,6 +39,7 @@ def timestamp() -> str:
 class Log:
     """The log of one worker, made and installed in the zygote.
 
+    `form` is `text` or `json`, `lock` a descriptor that all workers lock while they write.
     Text can be sealed once a request's key has opened the function. Before that there is
     nothing to say about a handler.
     """
@@ -87,7 +88,7 @@ class Log:
         return WITHHELD if self._seal is None else self._seal(text)
 
     def sealed(self, what: str, text: str, level: str = "error") -> str:
-        """Write one line: what happened in clear, the text about it sealed. Return the latter."""
+        """Write one line: what happened in clear, the text about it sealed. Return that text."""
         trace = self.seal(text)
         line = f"faas-seal: {what} {self.call_id or '-'} {trace}"
         # Not through sys.stderr: this can be called while that writes, or is closed.
@@ -102,7 +103,7 @@ class Log:
 
     @contextmanager
     def at_level(self, name: str) -> Iterator[None]:
-        """Give lines that this thread writes within the name of a level."""
+        """Give a level to the lines that this thread writes in this context."""
         outer = getattr(self._level, "name", None)
         self._level.name = name
         try:
@@ -123,10 +124,10 @@ class Log:
         self._put(fd, lines)
 
     def _put(self, fd: int, lines: Sequence[bytes]) -> None:
-        """Write whole lines.
+        """Write whole lines, under a lock.
 
-        The pipe is shared by all workers, and only the first 4096 bytes of a write to
-        it are sure to stay together (pipe(7)), so that a lock is shared as well.
+        All workers share the pipe, and only the first 4096 bytes of a write to it are sure
+        to stay together (pipe(7)).
         """
         data = memoryview(b"\n".join(lines) + b"\n")
         with self._threads:

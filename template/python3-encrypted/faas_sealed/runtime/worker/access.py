@@ -60,8 +60,8 @@ class Access:
 
         That is the content key (32 bytes). With it comes the key token, without the function
         key in it, or None where that came raw. `note` is told form and function key as soon
-        as they are known, also of a key that is refused then. Raises MissingKey,
-        MalformedKey, RawKeyRefused, ExpiredToken, FunctionExpired or UnknownKey.
+        as they are known, even if the key is then refused. Raises MissingKey, MalformedKey,
+        RawKeyRefused, ExpiredToken, FunctionExpired or UnknownKey.
         """
         text = request.headers.pop(_KEY_HEADER, None)
         if text is None:

@@ -38,7 +38,11 @@ ANSWER_SECONDS = 1.0
 
 
 class Exchange:
-    """Serves one request on a connection. Times are in seconds of CLOCK_MONOTONIC."""
+    """Serves one request on a connection. Times are in seconds of CLOCK_MONOTONIC.
+
+    After `run`, `has_opened` tells whether the request's key opened the function, and
+    `keeps_connection` whether the connection can carry another request.
+    """
 
     def __init__(
         self,
@@ -68,7 +72,7 @@ class Exchange:
         self._key_id: str | None = None
         self._key_form: str | None = None
         self._outcome = ""
-        # Once a key has opened, whatever is answered is sealed for its session.
+        # Once a key has opened the function, every answer is sealed for the token's session.
         self._session: bytes | None = None
         self.has_opened = False
         self.keeps_connection = False
@@ -79,7 +83,7 @@ class Exchange:
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
-            # Under the deadline still: the handler's destructors run here.
+            # Still under the deadline: the handler's destructors run here.
             self._handler.finish()
             self._log.end_call()
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -143,7 +147,10 @@ class Exchange:
             self._link.note_key_id(self._key_id)
 
     def _body(self, request: Request, token: KeyToken | None) -> BodyStream:
-        """Return the body, once the token fits; unless the handler streams, all of it is here."""
+        """Return the body, or raise TokenMismatch if the token is for another request.
+
+        All of the body is here then, unless the handler streams it.
+        """
         streams = self._handler.streams
         if token is not None and token.session is not None:
             check_request(token, request, b"")  # the stream vouches for the body

@@ -1,4 +1,4 @@
-"""What is answered without a key: readiness, discovery, and a browser's preflight."""
+"""Answers that need no key: readiness, discovery, and a browser's preflight."""
 
 from __future__ import annotations
 

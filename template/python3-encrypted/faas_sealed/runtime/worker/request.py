@@ -1,4 +1,4 @@
-"""One request read from a blocking socket: HTTP/1.1 (RFC 9112), by peeking.
+"""A request of HTTP/1.1 (RFC 9112), read from a blocking socket by peeking.
 
 Bytes are looked at first (MSG_PEEK) and taken only when they are known to belong to
 this request. So nothing of a following request ever lies in a worker, and an idle
@@ -26,23 +26,23 @@ from faas_sealed.formats.errors import (
     SlowRequest,
 )
 from faas_sealed.runtime.shared.system import unread
+from faas_sealed.runtime.worker.glance import (
+    DONTWAIT,
+    MAX_HEAD,
+    PEEK,
+    SETTLE_SECONDS,
+    end_of_chunks,
+    glance,
+)
 
-MAX_HEAD = 64 * 2**10
 MAX_CHUNK_LINE = 256
 PIECE = 64 * 2**10
 
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _ENCODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*(.*?)[ \t]*(?=\r\n)", re.IGNORECASE)
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?")
-# The watchdog sends the end of a chunked body in a segment of its own, which is often a
-# moment later. A request is slow only if it is not whole after this.
-SETTLE_SECONDS = 0.02
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LIMIT = 2**62
-# As plain integers: combining the enumeration's members costs more than the call.
-_DONTWAIT = int(socket.MSG_DONTWAIT)
-_PEEK = int(socket.MSG_PEEK)
 
 _ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEAD + 1, max_request_body_size=_NO_LIMIT)
 
@@ -72,7 +72,7 @@ class Wire:
 
     def peek(self) -> bytes:
         """Return bytes without taking them; wait until there is one."""
-        return self._receive(PIECE, _PEEK)
+        return self._receive(PIECE, PEEK)
 
     def take(self, size: int) -> bytes:
         """Take at most `size` bytes; wait until there is one."""
@@ -87,7 +87,7 @@ class Wire:
     def _receive(self, size: int, flags: int) -> bytes:
         while True:
             try:
-                data = self.socket.recv(size, flags | _DONTWAIT)
+                data = self.socket.recv(size, flags | DONTWAIT)
             except BlockingIOError:
                 self._wait()
                 continue
@@ -95,7 +95,7 @@ class Wire:
                 raise Disconnected from None
             if not data:
                 raise Disconnected
-            if time.monotonic() >= self.deadline:  # a peer may never let it wait
+            if time.monotonic() >= self.deadline:  # a peer that sends on never lets it wait
                 raise SlowRequest
             return data
 
@@ -142,7 +142,7 @@ class Request:
         self.headers: dict[str, str] = parser.headers
         options = self.headers.get("CONNECTION", "").lower().replace(" ", "").split(",")
         self.keep_alive = self.version == "1.1" and "close" not in options
-        # What two programs could frame differently is how requests are smuggled
+        # Requests are smuggled where two programs frame them differently
         # (RFC 9112, sections 5.2, 6.1 and 6.3).
         encodings = [encoding.lower() for encoding in _ENCODING.findall(head)]
         if (
@@ -191,7 +191,7 @@ class Request:
             yield from decoded.take()
 
     def skip_body(self) -> bool:
-        """Tell whether the body is read; one that lies there untouched is, here."""
+        """Tell whether the body has been read; if all of it lies there untouched, read it."""
         if not self.body_read and not self._begun and self._lies_whole():
             try:
                 for _ in self.pieces():
@@ -202,12 +202,12 @@ class Request:
 
     def _lies_whole(self) -> bool:
         if isinstance(self._decoder, ChunkedReceiver):
-            return _end_of_chunks(_glance(self._wire.socket), 0) is not None
+            return end_of_chunks(glance(self._wire.socket), 0) is not None
         return unread(self._wire.socket) >= self._length
 
 
 class _Decoded:
-    """Where waitress's decoders put what they decode, in place of a temporary file."""
+    """A buffer for what waitress's decoders decode, in place of a temporary file."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -242,64 +242,3 @@ def _read_head(wire: Wire) -> bytes:
             return head + wire.take_exactly(end + 4 - len(head))
         head += wire.take_exactly(len(seen))
     raise MalformedRequest
-
-
-def settles_whole(sock: socket.socket, until: float) -> bool:
-    """Tell whether a whole request lies in a socket, or does within SETTLE_SECONDS.
-
-    Waits no longer than until the time `until` (CLOCK_MONOTONIC), and takes nothing. A
-    request that cannot be judged by a look at its first 64 KiB does not count as whole.
-    """
-    seen = _glance(sock)
-    if _is_whole(seen, sock):
-        return True
-    until = min(until, time.monotonic() + SETTLE_SECONDS)
-    poller = select.poll()
-    poller.register(sock, select.POLLIN)
-    try:
-        while len(seen) < MAX_HEAD and (left := until - time.monotonic()) > 0:
-            # Readable only when there is more than was seen (socket(7)).
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
-            poller.poll(left * 1000)
-            before, seen = len(seen), _glance(sock)
-            if _is_whole(seen, sock):
-                return True
-            if len(seen) == before:  # the time is up, or the peer has closed
-                return False
-        return False
-    finally:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-
-
-def _is_whole(seen: bytes, sock: socket.socket) -> bool:
-    begin = len(seen) - len(seen.lstrip(b"\r\n"))
-    end = seen.find(b"\r\n\r\n", begin)
-    if end < 0:
-        return False
-    head = seen[begin:end].lower()
-    if b"\r\ntransfer-encoding:" in head:
-        return _end_of_chunks(seen, end + 4) is not None
-    length = re.search(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r\n|$)", head)
-    return end + 4 + (int(length[1]) if length else 0) <= unread(sock)
-
-
-def _glance(sock: socket.socket) -> bytes:
-    """Return what lies in a socket, at most 64 KiB, without taking it or waiting."""
-    try:
-        return sock.recv(MAX_HEAD, _PEEK | _DONTWAIT)
-    except OSError:
-        return b""
-
-
-def _end_of_chunks(data: bytes, at: int) -> int | None:
-    """Return where a chunked body that starts at `at` ends, or None if it does not."""
-    while True:
-        end = data.find(b"\r\n", at)
-        match = _CHUNK_SIZE.fullmatch(data, at, end) if end >= 0 else None
-        if not match:
-            return None
-        size = int(match[1], 16)
-        if size == 0:
-            finish = data.find(b"\r\n\r\n", end)
-            return None if finish < 0 else finish + 4
-        at = end + 2 + size + 2

@@ -1,4 +1,4 @@
-"""Sealed bodies: a request that comes as a stream, and the reply that goes as one."""
+"""Sealed bodies: a request that comes as a stream, and the answer that goes as one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from faas_sealed.formats.stream import (
 from faas_sealed.runtime.shared.responses import Response
 from faas_sealed.runtime.worker.request import Request
 
-# Their bodies would be dropped on the way.
+# The body of an answer with one of these statuses would be dropped on the way.
 _BODILESS = (204, 205, 304)
 _OF_THE_STREAM = ("CONTENT_TYPE", "CONTENT_ENCODING", "CONTENT_LENGTH")
-# Of the connection, of who may call, and of the way here: the caller cannot speak for these.
+# Headers about the connection, the key and the way here: no sealed body can set these.
 _OUTER_ONLY = re.compile(
     "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
     "|FORWARDED|X_FORWARDED_.*|X_REAL_IP|X_CALL_ID|X_START_TIME"
@@ -38,7 +38,7 @@ class SealedRequest:
 
     def __init__(self, request: Request, session: bytes, max_body: int) -> None:
         self._opener = Opener(request_key(session))
-        # Beside the body on the wire: the head, and the overhead of frames of any useful size.
+        # More than the body is on the wire: the head, and the overhead of frames of useful size.
         request.max_body += CHUNK_BYTES + max_body // 64
         self._arriving = request.pieces()
         self._max_body = max_body

@@ -17,8 +17,8 @@ from faas_sealed.runtime.shared.system import unread
 from faas_sealed.runtime.shared.table import FREE, READING
 from faas_sealed.runtime.worker.access import Access
 from faas_sealed.runtime.worker.exchange import Exchange
+from faas_sealed.runtime.worker.glance import settles_whole
 from faas_sealed.runtime.worker.link import Link
-from faas_sealed.runtime.worker.request import settles_whole
 from faas_sealed.settings import Settings
 
 # Requests without a valid key keep a worker until this many times `linger` after the last
