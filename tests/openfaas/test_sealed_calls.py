@@ -48,8 +48,8 @@ class Deployed:
     def url(self) -> str:
         return f"{self.gateway}/function/{self.name}"
 
-    def key(self, **options: bool) -> FunctionKey:
-        return FunctionKey.of_project(self.name, self.project.folder, **options)
+    def key(self) -> FunctionKey:
+        return FunctionKey.of_project(self.name, self.project.folder)
 
     def write(self, version: str) -> None:
         source = HANDLER.format(word=self.word, version=version)

@@ -5,100 +5,108 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faas_sealed.formats import bundle, file
+from faas_sealed.formats.errors import MalformedBundle, MalformedKey
 from faas_sealed.formats.grant import grant
 from faas_sealed.formats.header import Header
-from faas_sealed.formats.keys import (
-    AUTHOR_PUBLIC,
-    AUTHOR_SEED,
-    IDENTITY_PUBLIC,
-    TRANSPORT_PUBLIC,
-    author_public,
-)
+from faas_sealed.formats.keys import IDENTITY_PUBLIC, TRANSPORT_PUBLIC, author_public
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
-from faas_seal.calling.auth import FunctionKey
-from faas_seal.project.keystore import author_key_path, read_key_file
+from faas_seal.calling.slots import key_for
+from faas_seal.errors import SourceRefused
+from faas_seal.keys import AnyPath, AuthorKey, Identity, TransportKey, public_bytes
+from faas_seal.project.signatures import signed_by
+from faas_seal.project.stackfile import check_name
 from faas_seal.sealing.source import check_files, read_source
 
-
-@dataclass(frozen=True)
-class AuthorKey:
-    """An author's signing key; `seed` is its 32 secret bytes."""
-
-    seed: bytes = field(repr=False)
-
-    @classmethod
-    def generate(cls) -> AuthorKey:
-        """Return a new random key."""
-        return cls(os.urandom(KEY_BYTES))
-
-    @classmethod
-    def from_file(cls, path: str | os.PathLike[str] | None = None) -> AuthorKey:
-        """Read a key file, by default the one that `faas-seal` uses."""
-        return cls(read_key_file(Path(path or author_key_path()), AUTHOR_SEED))
-
-    @property
-    def public(self) -> str:
-        """The public key `fsap1_…`, by which others know this author."""
-        return AUTHOR_PUBLIC.encode(author_public(self.seed))
+if TYPE_CHECKING:
+    from faas_seal.function_key import FunctionKey
 
 
 def seal(
-    source: str | os.PathLike[str] | Mapping[str, bytes],
+    source: AnyPath | Mapping[str, bytes],
     *,
     function: str,
     author: AuthorKey,
     keys: Iterable[FunctionKey] = (),
-    identities: Iterable[str] = (),
-    transport: str | None = None,
+    identities: Iterable[Identity | str] = (),
+    transport: TransportKey | str | None = None,
     created: int | None = None,
     expires: int | None = None,
 ) -> bytes:
     """Return the sealed file of a source folder, or of files given by relative name.
 
-    `function` is the name that the function is deployed under. Each of `keys` opens it,
-    and so does a key that is new for each of `identities`, public keys `fsip1_…`, and
-    sealed to that. `transport` is the function's public key `fstp1_…`, for key tokens.
-    Times are in seconds since the epoch; `created` is by default now, and a runtime that
-    has one file takes only a newer one. Raises SourceRefused as `faas-seal seal` does,
-    MalformedKey for a public key that is none.
+    `function` is the name that the function is deployed under. Each of `keys` opens the file.
+    Each of `identities`, values or public keys `fsip1_…`, opens it with a new key of its own,
+    which the file holds sealed to the identity. `transport` is the function's transport key, a
+    value or a public key `fstp1_…`: with it the function takes key tokens. Times are in seconds
+    since the epoch; `created` is by default now, and a runtime that has one file takes only a
+    newer one. `expires` is when the file opens no more, by default never.
+
+    Raises UsageError for a name that no function can have, SourceRefused for a source that
+    cannot be sealed as it is, MalformedKey for a text that is no public key of its kind, and
+    MalformedFile for fewer than one or more than 256 keys.
     """
+    check_name(function)
     checked = check_files(source) if isinstance(source, Mapping) else read_source(Path(source))
     aad = context(function, author_public(author.seed))
     recipients = [file.Recipient(key.secret) for key in keys]
-    for identity in identities:
-        new = os.urandom(KEY_BYTES)
-        to = grant(new, IDENTITY_PUBLIC.decode(identity), aad)
-        recipients.append(file.Recipient(new, to=to))
+    recipients += [_recipient(identity, aad) for identity in identities]
     return file.seal(
-        bundle.pack(checked.files),
+        _pack(checked.files),
         function=function,
         seed=author.seed,
         recipients=recipients,
         created=int(time.time()) if created is None else created,
         expires=expires,
-        transport=None if transport is None else TRANSPORT_PUBLIC.decode(transport),
+        transport=None if transport is None else _transport_public(transport),
         preload=checked.libraries,
     ).serialise()
 
 
-def verify(sealed: bytes, *, author: str) -> Header:
-    """Return the header of a sealed file that `author` (`fsap1_…`) signed.
+def verify(sealed: bytes, *, author: AuthorKey | str) -> Header:
+    """Return the header of a sealed file that `author`, a key or `fsap1_…`, signed.
 
-    Raises WrongSignature if the file is altered or another's, MalformedFile if it is
-    no sealed file.
+    Raises WrongSignature for a file that is not as this author signed it, which is a
+    WrongAuthor if another author did. Raises MalformedFile for bytes that are no sealed file,
+    and MalformedKey for an author that is none.
     """
-    return file.verify(sealed, AUTHOR_PUBLIC.decode(author)).header
+    return signed_by(public_bytes(author), sealed, file.verify).header
 
 
-def open_sealed(sealed: bytes, *, author: str, key: FunctionKey) -> dict[str, bytes]:
+def open_sealed(
+    sealed: bytes, *, author: AuthorKey | str, key: FunctionKey | Identity
+) -> dict[str, bytes]:
     """Verify and decrypt a sealed file, and return its files by relative name.
 
-    Raises what `verify` raises, and UnknownKey if the key does not open the file.
+    Raises what `verify` raises, UnknownKey if the key or identity does not open the file,
+    FunctionExpired if the file has expired, and MalformedBundle for a damaged content.
     """
-    verified = file.verify(sealed, AUTHOR_PUBLIC.decode(author))
-    return bundle.unpack(verified.bundle(verified.content_key(key.secret, time.time())))
+    verified = signed_by(public_bytes(author), sealed, file.verify)
+    secret = key_for(verified.header, key.private) if isinstance(key, Identity) else key.secret
+    return bundle.unpack(verified.bundle(verified.content_key(secret, time.time())))
+
+
+def _recipient(identity: Identity | str, context: bytes) -> file.Recipient:
+    """Return an identity as a recipient with a new function key, sealed to it in `context`."""
+    text = identity.public if isinstance(identity, Identity) else identity
+    key = os.urandom(KEY_BYTES)
+    try:
+        return file.Recipient(key, to=grant(key, IDENTITY_PUBLIC.decode(text), context))
+    except ValueError as error:
+        raise MalformedKey(f"an identity cannot be sealed to: {error}") from None
+
+
+def _transport_public(transport: TransportKey | str) -> bytes:
+    text = transport.public if isinstance(transport, TransportKey) else transport
+    return TRANSPORT_PUBLIC.decode(text)
+
+
+def _pack(files: Mapping[str, bytes]) -> bytes:
+    try:
+        return bundle.pack(files)
+    except MalformedBundle as error:
+        raise SourceRefused(f"the source cannot be sealed: {error}") from None

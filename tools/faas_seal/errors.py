@@ -1,24 +1,102 @@
-"""What the command refuses or fails to do, beside the tree of the formats."""
+"""Errors of the Python API and the command, beside the tree of the formats.
+
+Facts that a caller may branch on are attributes. Hints here are for Python callers; the command
+has words of its own (`faas_seal.cli.hints`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
 
 from faas_sealed.formats.errors import (
     EXIT_UNREACHABLE,
     EXIT_USAGE,
+    FileRefused,
     KeyRefused,
+    MalformedFile,
+    MalformedKey,
+    MissingKey,
     RequestFailed,
     SealError,
+    WrongSignature,
 )
+
+# What was asked for.
 
 
 class UsageError(SealError):
-    """A command line that asks for something that does not exist or makes no sense."""
+    """A request that makes no sense, or names something that does not exist."""
 
     exit_code = EXIT_USAGE
 
 
+class UnknownFunction(UsageError):
+    """A name that the stack file does not have.
+
+    `function` is that name, `known` are the names that the stack file has.
+    """
+
+    def __init__(
+        self, message: str = "", *, function: str = "", known: Iterable[str] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.function = function
+        self.known = tuple(known)
+
+
+class NoFunctions(UsageError):
+    """A stack file in which no function is built from our template."""
+
+
+class UnnamedFunction(UsageError):
+    """An address that does not say which function it is of: `address`."""
+
+    def __init__(self, message: str = "", *, address: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.address = address
+
+
+class UnknownAuthor(UsageError):
+    """A sealed file whose author nobody has named."""
+
+
+class UnknownTransportKey(UsageError):
+    """Bodies that are to travel sealed to a function whose transport key is not known."""
+
+
+class UnknownKeyForAddress(UsageError):
+    """An address that names no function, when no key was given for it either."""
+
+
+class IdentityWithoutFile(UsageError):
+    """An identity that was given without the sealed file whose slot it opens."""
+
+
+# Stack file, source and programs.
+
+
 class StackFileRefused(SealError):
-    """A stack file that cannot be read, or not be edited without changing its meaning."""
+    """A stack file that cannot be read, or not be edited without changing its meaning.
+
+    `path` is the stack file, where that is known.
+    """
+
+    def __init__(self, message: str = "", *, path: Path | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class StackFileMissing(StackFileRefused):
+    """A stack file that does not exist."""
+
+
+class StackFileEmpty(StackFileRefused):
+    """A file that is YAML but no stack file: it has no functions."""
+
+
+class SourceRefused(SealError):
+    """A source folder that cannot be sealed as it is."""
 
 
 class ProgramMissing(SealError):
@@ -33,31 +111,241 @@ class CannotServe(SealError):
     """A function that cannot be started on this machine, or a gateway that cannot."""
 
 
-class SourceRefused(SealError):
-    """A source folder that cannot be sealed as it is."""
+# Keys.
 
 
-class InsecureKeyFile(KeyRefused):
-    """A key file that others can read."""
+class KeyFileRefused(KeyRefused):
+    """A key file that cannot be used. `path` is the file."""
+
+    def __init__(self, message: str = "", *, path: Path = Path(), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
-class KeyExists(KeyRefused):
+class InsecureKeyFile(KeyFileRefused):
+    """A key file that other users can read."""
+
+
+class KeyExists(KeyFileRefused):
     """A key file that is there already: keys are never overwritten."""
+
+
+class MalformedKeyFile(KeyFileRefused, MalformedKey):
+    """A key file that does not hold exactly one whole key of the kind that is wanted."""
+
+
+class KeyFileMissing(KeyFileRefused, MissingKey):
+    """A key file that does not exist.
+
+    `function` is the function whose key a project keeps in this file, or an empty string.
+    `sealed` says whether that function has been sealed: what is deployed then opens with the
+    lost key alone.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: Path = Path(),
+        function: str = "",
+        sealed: bool = False,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.function = function
+        self.sealed = sealed
+
+
+class FunctionKeyMissing(KeyFileMissing):
+    """A project that has no key for one of its functions."""
+
+
+class AuthorKeyMissing(KeyFileMissing):
+    """An author's signing key that does not exist."""
+
+
+class ProjectMissing(MissingKey):
+    """A key that was sought in a folder without a stack file. `path` is that stack file."""
+
+    def __init__(self, message: str = "", *, path: Path = Path(), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class HomeMissing(MissingKey):
+    """A user without a home folder, in which keys could lie."""
+
+
+class ForeignFunction(MissingKey):
+    """A function that is not one of the project, when neither author nor key was given.
+
+    `function` is its name.
+    """
+
+    def __init__(self, message: str = "", *, function: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.function = function
+
+
+class NoKeyFits(MissingKey):
+    """A function that is sealed to none of the keys and identities at hand: `function`."""
+
+    def __init__(self, message: str = "", *, function: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.function = function
 
 
 class KeyWouldLeak(KeyRefused):
     """A request that would show a raw function key to someone who must not see it."""
 
 
-class GatewayRefused(SealError):
-    """What the gateway was asked to do, and has not done."""
+# Sealed files.
+
+
+class SealedFileMissing(FileRefused):
+    """A sealed file that does not exist. `path` is where it was expected."""
+
+    def __init__(self, message: str = "", *, path: Path = Path(), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class SealedFileRefused(FileRefused):
+    """A sealed file, or what a function shows of its own, that is not what its author signed.
+
+    `path` is the file, or `address` the function; None and an empty string where the bytes
+    came from elsewhere.
+    """
+
+    def __init__(self, message: str = "", *, path: Path | None = None, address: str = "") -> None:
+        hint = "" if path is None else "fetch the file again, or seal it anew if it is yours"
+        if address:
+            message = f"asked what it is, {address} does not show its author's signature: {message}"
+            hint = (
+                "is that the function's address, and is that its author? "
+                "Their stack file has the public key as seal_author"
+            )
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.address = address
+
+
+class MalformedSealedFile(SealedFileRefused, MalformedFile):
+    """Bytes that are no sealed file."""
+
+
+class AlteredSealedFile(SealedFileRefused, WrongSignature):
+    """A sealed file that was altered after its author had signed it."""
+
+
+class WrongAuthor(SealedFileRefused, WrongSignature):
+    """A sealed file that is whole, and signed by another author than the one expected.
+
+    `expected` and `found` are their public keys, `fsap1_…`.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        expected: str = "",
+        found: str = "",
+        path: Path | None = None,
+        address: str = "",
+    ) -> None:
+        super().__init__(message, path=path, address=address)
+        self.expected = expected
+        self.found = found
+
+
+class WrongFunction(FileRefused):
+    """An address where another function answers: `expected` and `found` are their names."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        expected: str = "",
+        found: str = "",
+        address: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.expected = expected
+        self.found = found
+        self.address = address
+
+
+class RolledBack(FileRefused):
+    """A function that shows an older sealed file than it has shown before.
+
+    `created` is when that file was sealed, `newest` when the newest that was seen; both are
+    in seconds since the epoch. `address` is the function.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        address: str = "",
+        created: int = 0,
+        newest: int = 0,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.address = address
+        self.created = created
+        self.newest = newest
+
+
+# Calls.
 
 
 class UnexpectedAnswer(RequestFailed):
-    """An answer of the handler or the gateway that is not a success."""
+    """An answer that is not what was asked for.
+
+    `status` is its HTTP status, or None where no status arrived.
+    """
+
+    # Of an answer that arrived: a runtime never answers with this error.
+    status: int | None  # type: ignore[assignment,misc]
+
+    def __init__(self, message: str = "", *, status: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class UnsealedAnswer(UnexpectedAnswer):
+    """An answer that should have come sealed and did not: anyone on the way may have written it.
+
+    `error` is the error of the runtime that it claims to be, or None; `reference` the call id,
+    and `trace` the sealed trace `fse1_…` that it brings, or empty strings.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        error: type[SealError] | None = None,
+        reference: str = "",
+        trace: str = "",
+    ) -> None:
+        super().__init__(message, status=status)
+        self.error = error
+        self.reference = reference
+        self.trace = trace
 
 
 class Unreachable(SealError):
-    """No answer at all."""
+    """No answer at all. `address` is where it was sought."""
 
     exit_code = EXIT_UNREACHABLE
+
+    def __init__(self, message: str = "", *, address: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.address = address
+
+
+class GatewayRefused(SealError):
+    """What the gateway was asked to do, and has not done."""

@@ -16,7 +16,7 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from faas_seal import Duplex
+from faas_seal.calling.duplex import Duplex
 
 Serve = Callable[[socket.socket], None]
 PIECE = bytes(65536)

@@ -6,6 +6,7 @@ from difflib import ndiff
 from pathlib import Path
 
 import pytest
+from faas_seal.cli.hints import hint_for
 from faas_seal.errors import StackFileRefused, UsageError
 from faas_seal.project.stackfile import StackFile, find
 
@@ -196,13 +197,13 @@ def test_chooses_each_function_once_or_all_of_ours() -> None:
         both.chosen(["greet", "great"])
     with pytest.raises(UsageError, match="no function with lang") as caught:
         stack("functions: {}\n").chosen()
-    assert caught.value.hint == "faas-seal new greet"
+    assert hint_for(caught.value) == "faas-seal new greet"
 
 
 def test_without_a_stack_file_the_hint_is_ours() -> None:
     with pytest.raises(StackFileRefused) as caught:
         StackFile.load(Path("nowhere.yaml"))
-    assert caught.value.hint.startswith("faas-seal new greet")
+    assert hint_for(caught.value).startswith("faas-seal new greet")
 
 
 def test_takes_the_file_that_faas_cli_would_take(

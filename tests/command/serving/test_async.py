@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from faas_seal import FunctionKey, read_answer
-from faas_seal.calling.bodies import Answer
+from faas_seal import CallResponse, FunctionKey, read_answer
 
 from tests.command.serving.conftest import LocalRun, Project
 from tests.support import wait_until
@@ -220,6 +219,6 @@ def test_a_sealed_answer_is_opened_when_the_callback_has_brought_it(
         queued = requests.post(
             url, b"answer = 'yes'", headers={"X-Callback-Url": receiver.url}, auth=key, timeout=10
         )
-        assert isinstance(queued, Answer)
+        assert isinstance(queued, CallResponse)
         status, _, body = read_answer([receiver.next().body], queued.session)
         assert (queued.status_code, status, b"".join(body)) == (202, 200, b"yes")

@@ -1,1 +1,1 @@
-"""What callers do: key tokens, sealed bodies, discovery, and `requests` with all of it."""
+"""Calls to functions: key tokens, sealed bodies, discovery, and `requests` with all of it."""

@@ -1,4 +1,4 @@
-"""Addresses of functions: what they name, and who reads what goes there."""
+"""Addresses of functions: the function that one names, and who can read what goes there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _QUEUE = re.compile(r"/async-function(/|$)")
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a request goes in a function: `path` and `query` as sent, and whether by the queue."""
+    """The place in a function that a request goes to.
+
+    `path` and `query` are as they are sent; `queued` says whether the gateway's queue is between.
+    """
 
     path: str
     query: str
@@ -26,15 +29,15 @@ class Destination:
 
 
 def function_in(url: str) -> str:
-    """Return the name of the function behind the gateway that `url` means, or an empty string."""
+    """Return the name of the function behind a gateway that `url` is of, or an empty string."""
     found = _BEHIND_GATEWAY.fullmatch(urlsplit(url).path)
     return found["name"] if found else ""
 
 
 def base_address(url: str) -> str:
-    """Return the address of the function that `url` is of, without a path of its own.
+    """Return the address for synchronous calls of the function that `url` is of.
 
-    It is that of synchronous calls. An address that names no function is one itself.
+    A path inside the function is cut off. A URL that names no function is all address.
     """
     parts = urlsplit(url)
     found = _BEHIND_GATEWAY.fullmatch(parts.path)
@@ -46,11 +49,11 @@ def base_address(url: str) -> str:
 
 
 def destination(url: str, function: str, base: str = "") -> Destination:
-    """Return where in a function a request to `url` goes.
+    """Return the place in `function` that a request to `url` goes to.
 
-    `base` is the function's own address where that is another than `…/function/NAME`.
-    An address that is neither is the function itself, its path all of the URL's. Raises
-    UsageError for the address of another function.
+    `base` is the function's own address, where that is not `…/function/NAME`. If `url` is
+    neither below `base` nor of that form, it is the function's own, and its whole path is inside.
+    Raises UsageError for the address of another function.
     """
     parts, own = urlsplit(url), urlsplit(base)
     prefix = own.path.rstrip("/")

@@ -1,4 +1,4 @@
-"""Bodies that travel sealed: the request's, and the answer's as if it had come in clear."""
+"""Bodies that travel sealed: a request's, and a response's, shown as if it had come in clear."""
 
 from __future__ import annotations
 
@@ -27,64 +27,50 @@ from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ProtocolError
 
 from faas_seal.calling.problems import Problem, problem_in
-from faas_seal.errors import UnexpectedAnswer, UsageError
+from faas_seal.errors import UnexpectedAnswer, UnsealedAnswer, UsageError
 
-# Of the connection, or for gateway and watchdog, which never see what is inside.
+# These belong to the connection, or are read by gateway and watchdog, who see nothing sealed.
 _OUTSIDE = frozenset(
     name.lower()
     for name in (KEY_HEADER, "Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding")
 )
+# These are read outside, and by the handler too.
 _BOTH = frozenset({"accept", "x-call-id", "x-callback-url", "x-timeout"})
 
 
-class Unvouched(UnexpectedAnswer):
-    """An answer that is no stream of this call: anyone on the way may have written it.
+class CallResponse(requests.Response):
+    """The response to a request that carried a key token; no redirect is followed.
 
-    `problem` is what it says, where it is an error of the runtime.
-    """
-
-    def __init__(self, response: requests.Response, problem: Problem | None = None) -> None:
-        said = f", {problem.error.reason}" if problem else ""
-        super().__init__(
-            "the answer is not sealed, so that nobody vouches for it "
-            f"(its status is {response.status_code}{said})"
-        )
-        self.problem = problem
-
-
-class Answer(requests.Response):
-    """An answer to a request that is for one address only: no redirect is followed.
-
-    `session` is that of an asynchronous call with a sealed body, `fss1_…`: a secret, with
-    which `read_answer` opens what the callback brings. Else it is an empty string.
+    `session` belongs to an asynchronous call with a sealed body: `fss1_…`, a secret with which
+    `read_answer` opens what the callback brings. It is an empty string for any other call.
     """
 
     session = ""
-    # `requests` follows where these say so; status and Location are there for the caller.
+    # `requests` follows a redirect where these say so. Token and body are for one address.
     is_redirect = False
     is_permanent_redirect = False
 
     @classmethod
-    def of(cls, response: requests.Response, session: bytes | None = None) -> Answer:
-        """Return the same answer, with a session (32 bytes) if it is to be kept."""
-        answer = cls()
-        answer.__dict__.update(response.__dict__)
-        answer.session = "" if session is None else SESSION.encode(session)
-        return answer
+    def of(cls, response: requests.Response, session: bytes | None = None) -> CallResponse:
+        """Return the same response, with the session (32 bytes) that it is to keep, if any."""
+        made = cls()
+        made.__dict__.update(response.__dict__)
+        made.session = "" if session is None else SESSION.encode(session)
+        return made
 
 
 def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
     """Seal headers and body of a request in place, for a session (32 bytes).
 
-    A body of bytes stays one, any other is read piece by piece as it is sent. Raises
-    UsageError for headers that do not fit.
+    A body of bytes becomes one of bytes; any other is read and sealed piece by piece as it is
+    sent. Raises UsageError for headers that do not fit.
     """
     inside, outside = [], CaseInsensitiveDict[str]()
     for name, value in request.headers.items():
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if name.lower() in _OUTSIDE | _BOTH:
             outside[name] = text
-        # What is sealed is not compressed, so that nobody learns from its length.
+        # A compressed answer would tell by its length what is in it.
         if name.lower() not in _OUTSIDE | {"accept-encoding"}:
             inside.append((name, text))
     outside.pop("Content-Length", None)
@@ -105,86 +91,127 @@ def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
         request.headers["Transfer-Encoding"] = "chunked"
 
 
-def open_answer(response: requests.Response, session: bytes) -> Answer:
-    """Return the answer that travelled sealed in `response`; its body opens as it is read.
+def open_answer(response: requests.Response, session: bytes) -> CallResponse:
+    """Return the response that travelled sealed inside of `response`; its body opens as it is read.
 
-    A body that is cut short or altered raises ChunkedEncodingError, as one that is cut
-    short in clear does. Raises Unvouched for what is no stream of the session.
+    A body that is cut short or altered raises ChunkedEncodingError, as one that is cut short
+    in clear does. Raises UnsealedAnswer for anything but the sealed answer of this session
+    (32 bytes).
     """
     problem = problem_in(response)
     if problem is not None:
-        raise Unvouched(response, problem)
-    answer = Answer.of(response)
-    body = OpenedBody(response, session)
+        raise _unsealed(response, problem)
+    stream = _AnswerStream(response.iter_content(CHUNK_BYTES), session)
     try:
-        head = body.head()
+        head = stream.head()
     except MalformedBody:
         response.close()
-        raise Unvouched(response) from None
+        raise _unsealed(response) from None
     assert head.status is not None
-    answer.status_code = head.status
-    answer.reason = http.client.responses.get(head.status, "")
-    answer.headers = CaseInsensitiveDict()
+    opened = CallResponse.of(response)
+    opened.status_code = head.status
+    opened.reason = http.client.responses.get(head.status, "")
+    opened.headers = CaseInsensitiveDict()
     for name, value in head.headers:
-        before = answer.headers.get(name)
-        answer.headers[name] = value if before is None else f"{before}, {value}"
-    answer.encoding = get_encoding_from_headers(answer.headers)
-    answer.raw = body
-    return answer
+        before = opened.headers.get(name)
+        opened.headers[name] = value if before is None else f"{before}, {value}"
+    opened.encoding = get_encoding_from_headers(opened.headers)
+    opened.raw = _OpenedBody(response, stream)
+    return opened
 
 
 def read_answer(
     pieces: Iterable[bytes], session: str
 ) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
-    """Return status, headers and body of a sealed answer that was not waited for.
+    """Return status, headers and body of the sealed answer to an asynchronous call.
 
-    `pieces` are what a callback has brought, `session` is that of the answer to the
-    call, `fss1_…`. The body opens as it is read, and raises UnexpectedAnswer where it is
-    cut short or altered, as does what is no answer of that session.
+    `pieces` are what the callback brought, in any division. `session` is that of the response
+    to the call, `fss1_…`. The body opens as it is read.
+
+    Raises MalformedKey for a session that is not one, and UnexpectedAnswer for anything but
+    the whole and unaltered answer of that session; for what is wrong behind the headers, only
+    where the body is read.
     """
-    opener = Opener(response_key(SESSION.decode(session)))
-    arriving = iter(pieces)
-
-    def opened() -> Iterator[list[bytes]]:
-        try:
-            for piece in arriving:
-                yield opener.feed(piece)
-            opener.finish()
-        except MalformedBody as error:
-            raise UnexpectedAnswer(
-                f"this is no answer of that session, whole and unaltered: {error}"
-            ) from None
-
-    coming, begin = opened(), []
-    while opener.head is None:
-        begin += next(coming)
-    head = decode_head(opener.head, response=True)
+    stream = _AnswerStream(pieces, SESSION.decode(session))
+    try:
+        head = stream.head()
+    except MalformedBody as error:
+        raise _not_of_session(error) from None
     assert head.status is not None
-    return head.status, list(head.headers), chain(begin, chain.from_iterable(coming))
+    return head.status, list(head.headers), _body_of(stream)
 
 
-class OpenedBody(io.RawIOBase):
-    """The body in a sealed answer: `raw` of a response, opened as it arrives."""
+def _body_of(stream: _AnswerStream) -> Iterator[bytes]:
+    try:
+        while piece := stream.read():
+            yield piece
+    except MalformedBody as error:
+        raise _not_of_session(error) from None
 
-    def __init__(self, response: requests.Response, session: bytes) -> None:
-        self._response = response
+
+def _not_of_session(error: MalformedBody) -> UnexpectedAnswer:
+    return UnexpectedAnswer(f"this is no answer of that session, whole and unaltered: {error}")
+
+
+def _unsealed(response: requests.Response, problem: Problem | None = None) -> UnsealedAnswer:
+    said = f", {problem.error.reason}" if problem else ""
+    message = (
+        "the answer is not sealed, so that nobody vouches for it "
+        f"(its status is {response.status_code}{said})"
+    )
+    if problem is None:
+        return UnsealedAnswer(message, status=response.status_code)
+    return UnsealedAnswer(
+        message,
+        status=response.status_code,
+        error=problem.error,
+        reference=problem.reference,
+        trace=problem.trace,
+    )
+
+
+class _AnswerStream:
+    """A sealed answer that arrives in pieces: its head first, and then its body."""
+
+    def __init__(self, pieces: Iterable[bytes], session: bytes) -> None:
+        self._arriving = iter(pieces)
         self._opener = Opener(response_key(session))
-        self._arriving = response.iter_content(CHUNK_BYTES)
         self._waiting = b""
+        self._ended = False
 
     def head(self) -> Head:
-        """Wait for the head of the answer and return it, or raise MalformedBody."""
+        """Wait for the head and return it, or raise MalformedBody."""
         while self._opener.head is None:
-            piece = next(self._arriving, None)
-            if piece is None:
-                raise MalformedBody("the answer ended before its head")
             try:
-                self._waiting += b"".join(self._opener.feed(piece))
+                self._waiting += self._next()
             except MalformedBody:
                 if self._opener.head is None:
                     raise
-                # The head is authentic; the next read raises again.
+                # The head is authentic; reading the body raises again.
         return decode_head(self._opener.head, response=True)
+
+    def read(self, most: int = CHUNK_BYTES) -> bytes:
+        """Return the next bytes of the body, none at its end, or raise MalformedBody."""
+        while not self._waiting and not self._ended:
+            self._waiting = self._next()
+        piece, self._waiting = self._waiting[:most], self._waiting[most:]
+        return piece
+
+    def _next(self) -> bytes:
+        piece = next(self._arriving, None)
+        if piece is None:
+            self._opener.finish()
+            self._ended = True
+            return b""
+        return b"".join(self._opener.feed(piece))
+
+
+class _OpenedBody(io.RawIOBase):
+    """The body of a sealed answer as the `raw` of a response, opened as it arrives."""
+
+    def __init__(self, response: requests.Response, stream: _AnswerStream) -> None:
+        self._response = response
+        self._stream = stream
 
     def stream(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
         """Yield the body as it arrives, in pieces of at most `amt` bytes."""
@@ -196,19 +223,12 @@ class OpenedBody(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            while not self._waiting:
-                piece = next(self._arriving, None)
-                if piece is None:
-                    self._opener.finish()
-                    return 0
-                self._waiting = b"".join(self._opener.feed(piece))
+            piece = self._stream.read(len(buffer))
         except MalformedBody as error:
             self._response.close()
             raise ProtocolError(f"the sealed answer is cut short or altered: {error}") from None
-        size = min(len(buffer), len(self._waiting))
-        buffer[:size] = self._waiting[:size]
-        self._waiting = self._waiting[size:]
-        return size
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def close(self) -> None:
         self._response.close()

@@ -1,9 +1,9 @@
-"""Reading an answer while the request's body is still being sent.
+"""Duplex connections: an answer is read while the request's body is still being sent.
 
-`requests` sends a body to its end first. A handler that answers while it reads then stops
-reading once nobody takes its answer, and both wait for each other. Here a body that comes
-piece by piece is sent from where the answer is read, in one thread: a TLS connection must
-not be used by two.
+`requests` sends a body to its end before it reads. A handler that answers while it reads then
+blocks, because nobody takes its answer; it stops reading, and both wait for each other. Here a
+body that comes piece by piece is sent by the code that reads the answer, in one thread, because
+two threads must not use one TLS connection.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Duplex(HTTPAdapter):
     """A transport adapter whose answers arrive while iterators given as `data` are sent.
 
-    >>> session.mount("https://", Duplex())
-
-    Anything else is sent as ever.
+    Any other body is sent as `requests` sends it.
     """
 
     def init_poolmanager(self, *args: Any, **settings: Any) -> None:
@@ -41,12 +39,12 @@ class Duplex(HTTPAdapter):
         return manager
 
 
-class _Wire(io.RawIOBase):
-    """What arrives at a socket, sending `pieces` while nothing does."""
+class _DuplexFile(io.RawIOBase):
+    """The bytes that arrive at a socket; while none do, `pieces` are sent."""
 
     def __init__(self, sock: socket.socket, pieces: Iterator[bytes]) -> None:
         self._sock = sock
-        # Keeps the connection open when http.client closes the socket for the answer's end.
+        # http.client closes the socket if this answer is the last; this keeps it open so far.
         self._open = sock.makefile("rb", buffering=0)
         self._pieces = pieces
         self._unsent = memoryview(next(pieces, b""))
@@ -69,13 +67,13 @@ class _Wire(io.RawIOBase):
             self._sock.settimeout(timeout)
 
     def close(self) -> None:
-        """End the connection with its answer: part of the body may be unsent."""
+        """End the connection with its answer: part of the body may not have been sent."""
         self._open.close()
         self._sock.close()
         super().close()
 
     def _send(self) -> bool:
-        """Send what can be sent now; tell whether that was anything."""
+        """Send what can be sent now; tell whether any was."""
         if not self._unsent:
             return False
         try:
@@ -83,7 +81,7 @@ class _Wire(io.RawIOBase):
         except _WAIT:
             return False
         except OSError:
-            # Who answers early may read no further: the answer says why.
+            # A server that answers early may read no further. Its answer says why.
             self._unsent = memoryview(b"")
             return True
         self._unsent = self._unsent[sent:] or memoryview(next(self._pieces, b""))
@@ -96,14 +94,14 @@ class _Wire(io.RawIOBase):
 
 
 class _Socket:
-    """A socket whose answer is read through a `_Wire`."""
+    """A socket whose answer is read through a `_DuplexFile`."""
 
-    def __init__(self, sock: socket.socket, wire: _Wire) -> None:
+    def __init__(self, sock: socket.socket, file: _DuplexFile) -> None:
         self._sock = sock
-        self._wire = wire
+        self._file = file
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        return io.BufferedReader(self._wire)
+        return io.BufferedReader(self._file)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -135,14 +133,14 @@ class _Connection(HTTPConnection):
         self._silent = self._pieces is not None
 
     def send(self, data: Any) -> None:
-        if not self._silent:  # what is left to send is the end of a body without pieces
+        if not self._silent:  # urllib3 ends the body, which has not been sent yet
             super().send(data)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
         if self._pieces is not None and self.sock is not None:
             self.sock.settimeout(self.timeout)
-            wire = _Wire(self.sock, self._pieces)
-            self.sock = _Socket(self.sock, wire)
+            file = _DuplexFile(self.sock, self._pieces)
+            self.sock = _Socket(self.sock, file)
             self._pieces, self._silent, self._used = None, False, True
         return super().getresponse()
 

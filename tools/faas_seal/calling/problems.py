@@ -16,7 +16,10 @@ _REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 @dataclass(frozen=True)
 class Problem:
-    """What a problem document of the runtime says, as far as it is known here."""
+    """A problem document of the runtime: its error, the call id, and a sealed trace `fse1_…`.
+
+    `reference` and `trace` are empty where the document has none, or none of the allowed form.
+    """
 
     error: type[SealError]
     reference: str
@@ -24,7 +27,7 @@ class Problem:
 
 
 def problem_in(response: requests.Response) -> Problem | None:
-    """Return the runtime's error in an answer, or None for any other answer."""
+    """Return the runtime's error in a response, or None for any other response."""
     if response.headers.get("Content-Type", "").partition(";")[0].strip() != PROBLEM_TYPE:
         return None
     try:

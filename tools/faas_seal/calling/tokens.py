@@ -1,4 +1,4 @@
-"""Key tokens as callers make them: from what an author has signed, for one request."""
+"""Key tokens as callers make them: out of a verified header, for one request."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ def make_token(
     lifetime: float = LIFETIME,
     session: bytes | None = None,
 ) -> str:
-    """Return a key token of `function_key` (32 bytes) for the function of a verified header.
+    """Return a key token `fsx1_…` of `function_key` (32 bytes) for the function of a header.
 
-    `bind` is `bind_request` of the one request, or None for any; `lifetime` is in seconds.
-    Raises FunctionExpired, and UsageError if the function has no transport key.
+    The header must have been verified. `bind` is `bind_request` of the one request that the
+    token is for, or None for a token for any. `lifetime` is in seconds. `session` (32 bytes) is
+    what sealed bodies are keyed by, or None. Raises FunctionExpired, UsageError if the function
+    has no transport key or the lifetime is not allowed, and MalformedFile if the transport
+    key in the header is none.
     """
     now = int(time.time())
     if not 0 < lifetime <= LONGEST_LIFETIME:
@@ -44,14 +47,14 @@ def make_token(
     try:
         return seal_token(token, header.transport, header.context)
     except ValueError:
-        raise MalformedFile("the transport key in the sealed file is none") from None
+        raise MalformedFile("the transport key in the sealed file is not one") from None
 
 
 def bind_request(method: str, to: Destination, body_sha256: bytes) -> bytes:
-    """Return what binds a token to one request, 32 bytes.
+    """Return the 32 bytes that bind a token to one request.
 
-    `body_sha256` is of no bytes where the body travels sealed. Raises UsageError for a
-    request that would not arrive as it is sent.
+    `body_sha256` is the digest of the body, or of no bytes if the body travels sealed. Raises
+    UsageError for a request that would not arrive as it is sent.
     """
     if to.queued and method != "POST":
         raise UsageError(f"an asynchronous call is a POST, not a {method}")

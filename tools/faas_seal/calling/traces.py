@@ -1,4 +1,4 @@
-"""Opening sealed traces with the keys and sealed files that are at hand."""
+"""Sealed traces, opened with the keys and sealed files that are at hand."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from faas_sealed.formats.trace import open_trace, trace_content_id
 
 TRACE = re.compile(r"fse1_[A-Za-z0-9_-]+")
 
-# Expiry binds the runtime. Whoever holds file and key can read it at any time.
+# Expiry binds the runtime alone: a file that has expired opens with its key here.
 ANY_TIME = 0
 
 
 class Traces:
-    """The content keys of the sealed files that one of some function keys opens."""
+    """The content keys of those sealed files that one of the function keys opens."""
 
     def __init__(self, files: Iterable[Path], function_keys: Iterable[bytes]) -> None:
-        """Read sealed files; those that are malformed or open with no key are passed over."""
+        """Read sealed files, and pass over any that is refused or opens with none of the keys.
+
+        Each of `function_keys` is 32 bytes.
+        """
         keys = list(function_keys)
         self._opened: dict[str, tuple[bytes, bytes]] = {}
         for path in files:
@@ -37,7 +40,7 @@ class Traces:
                 self._opened[sealed.header.content_id] = content_key, sealed.header.context
 
     def open(self, text: str) -> str | None:
-        """Return what `fse1_…` says, made printable, or None where no key here opens it.
+        """Return the text in a trace `fse1_…`, made printable, or None if no key here opens it.
 
         Raises MalformedTrace for a trace that is damaged.
         """

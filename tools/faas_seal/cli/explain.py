@@ -10,7 +10,8 @@ from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_seal.calling.traces import TRACE, Traces
 from faas_seal.cli.lookup import project, sealed_files
 from faas_seal.cli.shared_options import key_options, stack_option
-from faas_seal.project.keystore import KeySource, Keystore
+from faas_seal.project.key_source import KeySource
+from faas_seal.project.keystore import Keystore
 
 
 @click.command()

@@ -5,11 +5,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
+from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import Destination, destination
+from faas_seal.calling.caller import Caller
 from faas_seal.calling.tokens import bind_request, make_token
-from faas_seal.cli.caller import Caller, caller_options
+from faas_seal.cli.caller_options import caller_options
 from faas_seal.cli.shared_options import function_names, pair
 from faas_seal.cli.times import duration, span
 from faas_seal.errors import UsageError
@@ -63,14 +65,15 @@ def header(
     would stand on a command line, where other users of the machine can see it.
     """
     at_address = "://" in target
-    held = caller.key_at(target) if at_address else caller.key_of(check_name(target))
+    auth = caller.auth_at(target) if at_address else caller.auth_of(check_name(target))
+    held = auth.credential
     bound = bool(method or path or query or data_file)
     if any_request and bound:
         raise UsageError("--any-request is for no request in particular")
     if held.raw or held.function is None:
         if any_request:
             raise UsageError("the key itself is good for any request already")
-        click.echo(f"{KEY_HEADER}: {held.text}")
+        click.echo(f"{KEY_HEADER}: {FUNCTION_KEY.encode(held.function_key)}")
         return
     bind = None
     if not any_request:
@@ -80,7 +83,7 @@ def header(
         method = (method or ("POST" if data_file else "GET")).upper()
         bind = bind_request(method, to, hashlib.sha256(body).digest())
     seconds = span(lifetime) or duration(lifetime, "--lifetime 5m")
-    token = make_token(held.function, held.secret, bind=bind, lifetime=seconds)
+    token = make_token(held.function, held.function_key, bind=bind, lifetime=seconds)
     click.echo(f"{KEY_HEADER}: {token}")
 
 

@@ -1,21 +1,122 @@
-"""Hints: what a person can type about an error, in the words of the command line.
+"""Hints of the command line: what a person can type about an error.
 
 Modules that Python callers use know nothing of verbs and options. Their errors carry facts as
-attributes, and here the command makes a hint of them.
+attributes, and the command makes its hints out of those.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from faas_sealed.formats.errors import SealError
 
 from faas_seal.deploying import errors as deploying
+from faas_seal.errors import (
+    AuthorKeyMissing,
+    ForeignFunction,
+    HomeMissing,
+    IdentityWithoutFile,
+    KeyFileMissing,
+    NoFunctions,
+    NoKeyFits,
+    ProjectMissing,
+    SealedFileMissing,
+    SealedFileRefused,
+    StackFileEmpty,
+    StackFileMissing,
+    UnknownAuthor,
+    UnknownKeyForAddress,
+    UnknownTransportKey,
+    UnnamedFunction,
+    Unreachable,
+)
 from faas_seal.project import recipients
+from faas_seal.project.sealed import function_at
 from faas_seal.sealing import errors as sealing
 
 
 def hint_for(error: SealError) -> str:
     """Return the hint for an error: the command's, or else the error's own; or an empty string."""
-    return _about_sealing(error) or _about_pushing(error) or error.hint
+    return (
+        _about_projects(error)
+        or _about_keys(error)
+        or _about_sealing(error)
+        or _about_sealed_files(error)
+        or _about_pushing(error)
+        or _about_calls(error)
+        or error.hint
+    )
+
+
+def _about_projects(error: SealError) -> str:
+    match error:
+        case StackFileMissing():
+            return "faas-seal new greet makes one; --yaml names one elsewhere"
+        case StackFileEmpty():
+            return "faas-seal new greet writes one in an empty folder"
+        case NoFunctions():
+            return "faas-seal new greet"
+        case ProjectMissing():
+            return "is this the project's folder? --yaml names a stack file elsewhere"
+    return ""
+
+
+def _about_keys(error: SealError) -> str:
+    match error:
+        case HomeMissing():
+            return "set XDG_CONFIG_HOME, or give the key with --author-key-file"
+        case AuthorKeyMissing():
+            return (
+                "restore it from your copy; faas-seal keygen --author makes a new one, "
+                "for new functions"
+            )
+        case KeyFileMissing(function=str(name), sealed=True) if name:
+            return (
+                f"restore {error.path} from your copy; without one, faas-seal seal {name} makes "
+                "a new key: deploy again, and give it to the callers"
+            )
+        case KeyFileMissing(function=str(name)) if name:
+            return f"faas-seal seal {name} makes it"
+    return ""
+
+
+def _about_sealed_files(error: SealError) -> str:
+    match error:
+        case SealedFileMissing():
+            return f"faas-seal seal {function_at(error.path)}".rstrip()
+        case SealedFileRefused(path=Path() as path):
+            seal = f"faas-seal seal {function_at(path)}".rstrip()
+            return f"fetch the file again, or, if it is yours, seal it anew: {seal}"
+        case SealedFileRefused(address=str(address)) if address:
+            return (
+                "is that the function's address, and --author its author's public key? "
+                "Their stack file has that as seal_author"
+            )
+        case UnknownAuthor():
+            return "name the author with --author"
+    return ""
+
+
+def _about_calls(error: SealError) -> str:
+    match error:
+        case UnnamedFunction():
+            return "say which it is: --function NAME"
+        case UnknownKeyForAddress():
+            return "give the key with --key-file, --key-env or --key-command"
+        case ForeignFunction():
+            return (
+                "someone else's function? Name its author: --author fsap1_…, "
+                "or give its key with --key-file"
+            )
+        case IdentityWithoutFile():
+            return "give an address and its author with --author: the function has the file"
+        case UnknownTransportKey():
+            return "give an address and its author with --author: the function has the key"
+        case NoKeyFits():
+            return "give one with --identity, --key-file, --key-env or --key-command"
+        case Unreachable() if not error.hint:
+            return "is the gateway up? faas-seal local-run serves functions on this machine"
+    return ""
 
 
 def _about_sealing(error: SealError) -> str:

@@ -12,24 +12,26 @@ from urllib.parse import urlsplit
 
 import click
 import requests
-from faas_sealed.formats.errors import MalformedTrace
+from faas_sealed.formats.errors import MalformedTrace, SealError
 
 from faas_seal.calling.addresses import check_address, function_in, in_clear, is_loopback
-from faas_seal.calling.auth import KeyInClear, call
-from faas_seal.calling.bodies import Answer, Unvouched
-from faas_seal.calling.problems import Problem, problem_in
+from faas_seal.calling.bodies import CallResponse
+from faas_seal.calling.call import call
+from faas_seal.calling.caller import Caller
+from faas_seal.calling.problems import problem_in
+from faas_seal.calling.raw_key import KeyInClear
 from faas_seal.calling.traces import TRACE, Traces, printable
-from faas_seal.cli.caller import Caller, caller_options
+from faas_seal.cli.caller_options import caller_options
 from faas_seal.cli.lookup import sealed_files
 from faas_seal.cli.printing import say_body, warn
 from faas_seal.cli.shared_options import function_names, pair
-from faas_seal.errors import KeyExists, UnexpectedAnswer, UsageError
-from faas_seal.project.keystore import KeySource, keep_session
+from faas_seal.errors import KeyExists, UnexpectedAnswer, UnsealedAnswer, UsageError
+from faas_seal.project.key_source import KeySource
+from faas_seal.project.keystore import keep_session
 from faas_seal.project.stackfile import (
     DEFAULT_GATEWAY,
     StackFile,
     check_name,
-    find,
     gateway_address,
 )
 
@@ -138,10 +140,10 @@ def invoke(
     below = f"/{path.lstrip('/')}" if path else ""
     url = (_queued(called) if asynchronous else called.rstrip("/")) + below
     if "://" in target:
-        held, name = caller.key_at(called, sealed_body=sealed), caller.name_at(called)
+        auth, name = caller.auth_at(called, sealed_body=sealed), caller.name_at(called)
     else:
-        held, name = caller.key_of(target, sealed_body=sealed), target
-    if held.raw and in_clear(url):
+        auth, name = caller.auth_of(target, sealed_body=sealed), target
+    if auth.credential.raw and in_clear(url):
         warn(f"the key travels unencrypted to {urlsplit(url).hostname}: use https")
     fields = {"Content-Type": content_type, **dict(map(_header, headers))}
     if callback:
@@ -152,14 +154,13 @@ def invoke(
             response = call(
                 method,
                 url,
-                held,
+                auth,
                 body=_body(data, caller.key, as_it_comes=sealed),
                 headers=fields,
                 query=[pair(item) for item in query],
             )
-        except Unvouched as error:
-            error.hint = _hint(error.problem, name)
-            raise
+        except UnsealedAnswer as error:
+            raise UnexpectedAnswer(str(error), hint=_hint(error.error, name)) from None
     with response:
         try:
             problem = problem_in(response)
@@ -172,33 +173,36 @@ def invoke(
             ) from None
     if problem is not None:
         if problem.trace:
-            files = sealed_files(caller.stack, (sealed_file,) if sealed_file else ())
-            _show(problem.trace, Traces(files, [held.secret]))
+            files = sealed_files(str(caller.stack), (sealed_file,) if sealed_file else ())
+            _show(problem.trace, Traces(files, [auth.credential.function_key]))
         reference = f" (reference {problem.reference})" if problem.reference else ""
-        raise problem.error(f"{problem.error.title}{reference}", hint=_hint(problem, name))
+        raise problem.error(f"{problem.error.title}{reference}", hint=_hint(problem.error, name))
     if 300 <= response.status_code < 400:
-        raise UnexpectedAnswer(f"the answer is a redirect ({response.status_code}), not followed")
+        raise UnexpectedAnswer(
+            f"the answer is a redirect ({response.status_code}), not followed",
+            status=response.status_code,
+        )
     if not response.ok:
         raise UnexpectedAnswer(
             f"the answer's status is {response.status_code}",
+            status=response.status_code,
             hint=_hint_of_status(response.status_code, url, name or "NAME"),
         )
     if session_file is not None:
-        assert isinstance(response, Answer)
+        assert isinstance(response, CallResponse)
         keep_session(Path(session_file), name, response.session)
     if asynchronous:
         call_id = printable(response.headers.get("X-Call-Id", "unknown"))
         warn(f"the call is in the queue; its id is {call_id}", "note")
 
 
-def _address(target: str, gateway: str | None, stack: str | None) -> str:
+def _address(target: str, gateway: str | None, stack: Path) -> str:
     """Return the address of a function, for synchronous calls where it is a name."""
     if "://" in target:
         if gateway:
             raise UsageError("give either an address or --gateway")
         return target
-    path = find(stack)
-    named = "" if gateway or not path.exists() else StackFile.load(path).gateway
+    named = "" if gateway or not stack.exists() else StackFile.load(stack).gateway
     return f"{gateway_address(gateway, named)}/function/{check_name(target)}"
 
 
@@ -209,12 +213,13 @@ def _queued(url: str) -> str:
     return re.sub(r"/(async-)?function/", "/async-function/", url, count=1).rstrip("/")
 
 
-def _hint(problem: Problem | None, name: str) -> str:
-    return _HINTS.get(problem.error.reason, "").format(name=name or "NAME") if problem else ""
+def _hint(error: type[SealError] | None, name: str) -> str:
+    """Return what to do about an error of the runtime, if there is one."""
+    return "" if error is None else _HINTS.get(error.reason, "").format(name=name or "NAME")
 
 
 def _hint_of_status(status: int, url: str, name: str) -> str:
-    """Return what to do about a status that the handler may have chosen, or the gateway."""
+    """Return what to do about a status that either the handler or the gateway has chosen."""
     if status == requests.codes.not_found:
         here = f"faas-seal local-run {name}, or " if is_loopback(url) else ""
         return f"unless the handler says so, it is not there: {here}faas-seal up {name}"
@@ -251,7 +256,7 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _show(trace: str, traces: Traces) -> None:
-    """Print a sealed trace on standard error, opened if the sealed file is here."""
+    """Print a sealed trace on standard error, opened if the sealed file is at hand."""
     try:
         opened = traces.open(trace)
     except MalformedTrace:

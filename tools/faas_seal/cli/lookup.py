@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from faas_sealed.formats.errors import FileRefused, MissingKey
+from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 
-from faas_seal.cli.hints import hint_for
 from faas_seal.cli.printing import warn
 from faas_seal.project import keystore
-from faas_seal.project.keystore import KeySource, parse_key
+from faas_seal.project.key_source import KeySource
+from faas_seal.project.keystore import parse_key
 from faas_seal.project.sealed import project_key
 from faas_seal.project.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_file
 
@@ -80,13 +80,7 @@ def describe_author(author: bytes) -> str:
 
 def function_key(key: KeySource, name: str, stack: str | None) -> bytes:
     """Return the function key that the options name, or the one in the keystore."""
-    if key:
-        return key.read(FUNCTION_KEY)
-    try:
-        return project_key(find(stack), name)
-    except MissingKey as error:
-        steps = filter(None, (hint_for(error), "or give the key with --key-file"))
-        raise MissingKey(str(error), hint="; ".join(steps)) from None
+    return key.read(FUNCTION_KEY) if key else project_key(find(stack), name)
 
 
 def check_function(name: str, stack: str | None) -> None:

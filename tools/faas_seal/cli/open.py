@@ -12,7 +12,7 @@ from faas_seal.cli.lookup import describe_author, function_key, read_author, sea
 from faas_seal.cli.printing import say
 from faas_seal.cli.shared_options import author_option, key_options, names_or_files, stack_option
 from faas_seal.errors import UsageError
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.sealed import read_sealed
 
 

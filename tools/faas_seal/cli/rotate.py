@@ -4,7 +4,7 @@ import click
 
 from faas_seal.cli.run_seal import run_seal
 from faas_seal.cli.shared_options import function_names, key_options, stack_option
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.stackfile import StackFile, find
 from faas_seal.sealing.options import SealOptions
 

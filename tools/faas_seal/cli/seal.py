@@ -20,7 +20,7 @@ from faas_seal.cli.shared_options import (
 )
 from faas_seal.cli.times import when
 from faas_seal.errors import UsageError
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.recipients import read_recipients
 from faas_seal.project.source_folder import source_of
 from faas_seal.project.stackfile import StackFile, find, sealed_folder

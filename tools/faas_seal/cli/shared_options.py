@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from faas_sealed.formats.errors import MissingKey
 
-from faas_seal.errors import UsageError
-from faas_seal.project.keystore import KeySource
+from faas_seal.cli.hints import hint_for
+from faas_seal.errors import FunctionKeyMissing, ProjectMissing, UsageError
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.stackfile import StackFile, find
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,7 +50,13 @@ def key_options(name: str, noun: str) -> Callable[[Command], Command]:
             if len([value for value in given if value is not None]) > 1:
                 raise UsageError(f"more than one of --{name}-file, -env and -command")
             values[parameter] = KeySource(*given)
-            return command(*args, **values)
+            try:
+                return command(*args, **values)
+            except (FunctionKeyMissing, ProjectMissing) as error:
+                if name != "key":
+                    raise
+                hint = f"{hint_for(error)}; or give the key with --key-file"
+                raise MissingKey(str(error), hint=hint) from None
 
         decorated: Any = wrapped
         for kind, metavar, text in reversed(options):

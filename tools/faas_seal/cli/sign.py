@@ -11,7 +11,7 @@ from faas_seal.cli.lookup import describe_author
 from faas_seal.cli.printing import warn
 from faas_seal.cli.shared_options import key_options
 from faas_seal.project import keystore
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 
 
 @click.command()

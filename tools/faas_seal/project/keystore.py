@@ -1,8 +1,8 @@
-"""Where keys lie and where else they may come from: a file, a variable, a command.
+"""The keystore: the folders and files that hold keys.
 
-A project's function keys lie in `.faas-seal/` beside its stack file, the author's
-signing key in the user's configuration folder. No key is ever overwritten, and none
-is read from a file that other users can read.
+A project's function keys lie in `.faas-seal/` beside its stack file. The author's signing key
+lies in the user's configuration folder. A key is never overwritten, and a file that other
+users can read is never read.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from faas_sealed.formats.errors import KeyRefused, MalformedKey, MissingKey
+from faas_sealed.formats.errors import KeyRefused, MalformedKey
 from faas_sealed.formats.header import FUNCTION_NAME
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
@@ -29,16 +26,22 @@ from faas_sealed.formats.keys import (
     key_lines,
 )
 
-from faas_seal.errors import InsecureKeyFile, KeyExists, UsageError
+from faas_seal.errors import (
+    AuthorKeyMissing,
+    FunctionKeyMissing,
+    HomeMissing,
+    InsecureKeyFile,
+    KeyExists,
+    KeyFileMissing,
+    KeyFileRefused,
+    MalformedKeyFile,
+)
 from faas_seal.project.files import hide_from_git
 from faas_seal.project.stackfile import check_name, sealed_file
 
 FOLDER = ".faas-seal"
 
-_BY_HAND = "run it by hand, without a shell's pipes and variables: it must print the key alone"
-_AUTHOR_WAY_BACK = (
-    "restore it from your copy; faas-seal keygen --author makes a new one, for new functions"
-)
+_AUTHOR_WAY_BACK = "restore it from your copy; a new one is of use for new functions alone"
 
 
 class Keystore:
@@ -52,24 +55,22 @@ class Keystore:
         return self.folder / f"{check_name(name)}.key"
 
     def function_key(self, name: str) -> bytes:
-        """Return the function key (32 bytes) of `name`, or raise MissingKey."""
+        """Return the function key (32 bytes) of `name`, or raise FunctionKeyMissing."""
         path = self.path(name)
         if not path.exists():
-            raise MissingKey(
+            sealed = self.sealed(name)
+            raise FunctionKeyMissing(
                 f"there is no function key for {name}: {path} does not exist",
-                hint=self.way_back(name),
+                path=path,
+                function=name,
+                sealed=sealed,
+                hint=_way_back(path, name, sealed=sealed),
             )
         return read_key_file(path, FUNCTION_KEY)
 
-    def way_back(self, name: str) -> str:
-        """Return what gives `name` a key that opens it: what is deployed opens with no new one."""
-        path = self.path(name)
-        if sealed_file(self.folder.parent, name).exists():
-            return (
-                f"restore {path} from your copy; without one, faas-seal seal {name} makes a new "
-                "key: deploy again, and give it to the callers"
-            )
-        return f"faas-seal seal {name} makes it"
+    def sealed(self, name: str) -> bool:
+        """Tell whether `name` was sealed here: then it opens with no new key."""
+        return sealed_file(self.folder.parent, name).exists()
 
     def add(self, name: str, key: bytes) -> Path:
         """Write a new function key and return where it lies, or raise KeyExists."""
@@ -83,7 +84,7 @@ class Keystore:
         return self.folder / f"{check_name(name)}.terms"
 
     def function_keys(self) -> Iterator[bytes]:
-        """Yield every function key of the project."""
+        """Yield every function key (32 bytes) of the project."""
         for path in sorted(self.folder.glob("*.key")):
             yield read_key_file(path, FUNCTION_KEY)
 
@@ -91,39 +92,6 @@ class Keystore:
         """Make the folder, closed to other users and ignored by git."""
         private_folder(self.folder)
         hide_from_git(self.folder)
-
-
-@dataclass(frozen=True)
-class KeySource:
-    """Where one key shall come from instead of the keystore; nowhere if all are None.
-
-    `file` is a path or `-` for standard input, `variable` the name of an environment
-    variable, `command` is split as a shell would and run without one.
-    """
-
-    file: str | None = None
-    variable: str | None = None
-    command: str | None = None
-
-    def __bool__(self) -> bool:
-        return any(value is not None for value in (self.file, self.variable, self.command))
-
-    def read(self, form: TextForm) -> bytes:
-        """Return the key's bytes, or raise KeyRefused."""
-        if self.file == "-":
-            return parse_key(sys.stdin.read(), form, "standard input")
-        if self.file is not None:
-            return read_key_file(Path(self.file), form)
-        if self.variable is not None:
-            if self.variable not in os.environ:
-                raise MissingKey(
-                    f"the environment variable {self.variable} is not set",
-                    hint=f"export it, with a key's text: {form.prefix}…",
-                )
-            return parse_key(os.environ[self.variable], form, f"the variable {self.variable}")
-        if self.command is not None:
-            return parse_key(_output(self.command), form, "the command's output")
-        raise UsageError("no key was given")
 
 
 def write_function_key(path: Path, name: str, key: bytes) -> None:
@@ -152,9 +120,9 @@ def _user_folder() -> Path:
         # The XDG base directory specification has relative paths ignored.
         folder = Path(base) if base.startswith("/") else Path.home() / ".config"
     except RuntimeError:
-        raise MissingKey(
+        raise HomeMissing(
             "this user has no home folder for keys",
-            hint="set XDG_CONFIG_HOME, or give the key with --author-key-file",
+            hint="set XDG_CONFIG_HOME, or name the file that holds the key",
         ) from None
     return folder / "faas-seal"
 
@@ -174,18 +142,19 @@ def write_author_key(path: Path, seed: bytes) -> None:
 
 
 def author_seed() -> bytes:
-    """Return the author's signing seed (32 bytes), or raise MissingKey."""
+    """Return the author's signing seed (32 bytes), or raise AuthorKeyMissing."""
     path = author_key_path()
     if not path.exists():
-        raise MissingKey(
+        raise AuthorKeyMissing(
             f"there is no author's signing key: {path} does not exist",
+            path=path,
             hint=_AUTHOR_WAY_BACK,
         )
     return read_key_file(path, AUTHOR_SEED)
 
 
 def known_author() -> bytes | None:
-    """Return the public key of this user's signing key, or None where there is none."""
+    """Return the public key (32 bytes) of this user's signing key, or None without one."""
     try:
         return author_public(author_seed())
     except KeyRefused:
@@ -202,39 +171,59 @@ def private_folder(path: Path) -> None:
 def read_key_file(path: Path, form: TextForm) -> bytes:
     """Return the key in the file at `path`.
 
-    Raises InsecureKeyFile if other users can read it, MalformedKey for another content.
+    Raises what `read_private` raises, and MalformedKeyFile for another content.
     """
-    return parse_key(read_private(path, form), form, str(path))
+    text = read_private(path, form)
+    try:
+        return parse_key(text, form, str(path))
+    except MalformedKey as error:
+        raise MalformedKeyFile(str(error), path=path, hint=error.hint) from None
 
 
-def read_private(path: Path, form: TextForm = FUNCTION_KEY) -> str:
-    """Return the text of a file with keys of a form, which other users must not be able to read.
+def read_private(path: Path, form: TextForm = FUNCTION_KEY, *, shared: bool = False) -> str:
+    """Return the text of a file that holds keys of a form.
 
-    Raises InsecureKeyFile if they can, KeyRefused if it cannot be read.
+    Raises InsecureKeyFile if other users can read it, unless it is `shared`; KeyFileMissing if
+    it does not exist; and KeyFileRefused if it cannot be read.
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) and mode & 0o077:
+        if stat.S_ISREG(mode) and mode & 0o077 and not shared:
             raise InsecureKeyFile(
                 f"other users can read {path} (mode {stat.S_IMODE(mode):04o})",
+                path=path,
                 hint=f"chmod 600 {shlex.quote(str(path))}",
             )
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyRefused(
-            f"the key file {path} cannot be read: {_reason(error)}", hint=_instead_of(path, form)
-        ) from None
-
-
-def _instead_of(path: Path, form: TextForm) -> str:
-    """Return what to do about a key file that cannot be read."""
+        problem = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+        message = f"the key file {path} cannot be read: {problem}"
     if path.exists():
-        return f"ls -l {shlex.quote(str(path))}"
+        raise KeyFileRefused(message, path=path, hint=f"ls -l {shlex.quote(str(path))}")
+    raise _missing(path, form, message)
+
+
+def _missing(path: Path, form: TextForm, message: str) -> KeyFileMissing:
+    """Return the error about a key file that does not exist, with the way to get it back."""
     if form is AUTHOR_SEED:
-        return _AUTHOR_WAY_BACK
-    if path.parent.name == FOLDER and FUNCTION_NAME.fullmatch(path.stem):
-        return Keystore(path.parent.parent).way_back(path.stem)
-    return f"name the file that holds it, such as {FOLDER}/greet.key"
+        return AuthorKeyMissing(message, path=path, hint=_AUTHOR_WAY_BACK)
+    name = path.stem
+    if path.parent.name != FOLDER or not FUNCTION_NAME.fullmatch(name):
+        hint = f"name the file that holds it, such as {FOLDER}/greet.key"
+        return KeyFileMissing(message, path=path, hint=hint)
+    sealed = Keystore(path.parent.parent).sealed(name)
+    hint = _way_back(path, name, sealed=sealed)
+    return KeyFileMissing(message, path=path, function=name, sealed=sealed, hint=hint)
+
+
+def _way_back(path: Path, name: str, *, sealed: bool) -> str:
+    """Return how a function of a project gets a key that opens it."""
+    if sealed:
+        return (
+            f"restore {path} from your copy; without one, seal {name} again, which makes a new "
+            "key: deploy again, and give it to the callers"
+        )
+    return f"seal {name}, which makes its key"
 
 
 def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None:
@@ -244,6 +233,7 @@ def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None
     except FileExistsError:
         raise KeyExists(
             f"{path} exists, and keys are never overwritten",
+            path=path,
             hint="move it away first if a new key is what you want",
         ) from None
     with os.fdopen(file, "w") as output:
@@ -265,23 +255,3 @@ def parse_key(text: str, form: TextForm, where: str) -> bytes:
         return form.decode(keys[0])
     except MalformedKey as error:
         raise MalformedKey(f"{where}: {error}", hint=error.hint) from None
-
-
-def _output(command: str) -> str:
-    try:
-        argv = shlex.split(command)
-        # Standard input is the request's body in `invoke`: the command must not eat it.
-        done = subprocess.run(  # noqa: S603 - the user's own command, and no shell
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
-        )
-    except (OSError, ValueError, IndexError) as error:
-        raise KeyRefused(
-            f"the key command cannot be run: {_reason(error)}", hint=_BY_HAND
-        ) from None
-    if done.returncode:
-        raise KeyRefused(f"the key command ended with status {done.returncode}", hint=_BY_HAND)
-    return done.stdout
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or "it is not text"

@@ -1,43 +1,48 @@
-"""What a project knows of its sealed functions: whose they are, and what their files say."""
+"""The sealed functions of a project: their files, their authors, and the keys that open them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from faas_sealed.formats.errors import FileRefused, MissingKey
+from faas_sealed.formats.errors import MalformedFile, MissingKey
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 from faas_sealed.formats.header import FUNCTION_NAME, Header
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, author_public
 
-from faas_seal.errors import UsageError
+from faas_seal.errors import (
+    MalformedSealedFile,
+    ProjectMissing,
+    SealedFileMissing,
+    UnknownAuthor,
+)
 from faas_seal.project.keystore import Keystore, author_seed
 from faas_seal.project.signatures import signed_by
 from faas_seal.project.stackfile import SEALED_FOLDER, StackFile, sealed_file
 
 
 def project_key(stack: Path, name: str) -> bytes:
-    """Return the function key (32 bytes) in the project with this stack file.
+    """Return the function key (32 bytes) of `name` in the project with this stack file.
 
-    Raises KeyRefused where there is none, and UsageError for a name that the stack file
-    has not.
+    Raises KeyRefused for a key that is missing or cannot be used, and UnknownFunction for a
+    name that the stack file does not have.
     """
     store = Keystore(stack.parent)
     if not store.path(name).exists():
         if not stack.exists():
-            raise MissingKey(
+            raise ProjectMissing(
                 f"there is no function key for {name}, and there is no stack file {stack}",
-                hint="is this the project's folder? --yaml names a stack file elsewhere, "
-                "and folder= in Python the folder",
+                path=stack,
+                hint="is this the project's folder? folder= in Python names another",
             )
         StackFile.load(stack).function(name)
     return store.function_key(name)
 
 
 def expected_author(stack: Path, name: str) -> bytes:
-    """Return the public key of the author that the function's sealed file must be signed by.
+    """Return the public key (32 bytes) of the author who must have signed a sealed file.
 
-    That is the stack file's `seal_author`, or else this user. Raises UsageError where
-    neither is there.
+    For the function `name` it is the stack file's `seal_author`. For another function, or a
+    path, it is this user's. Raises UnknownAuthor where there is neither.
     """
     if FUNCTION_NAME.fullmatch(name) and stack.exists():
         named = StackFile.load(stack).function(name).environment.get("seal_author")
@@ -46,31 +51,40 @@ def expected_author(stack: Path, name: str) -> bytes:
     try:
         return author_public(author_seed())
     except MissingKey:
-        raise UsageError(
-            "whose signature shall it be?", hint="name the author with --author"
+        raise UnknownAuthor(
+            "no author key: which author signs?",
+            hint="set seal_author in the stack file to the author's public key",
         ) from None
 
 
 def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
-    """Read and verify a sealed file of `author`, or of whom it names; or raise FileRefused."""
-    folder = path.resolve().parent
-    name = folder.name if folder.parent.name == SEALED_FOLDER else ""
-    seal_anew = f"faas-seal seal {name}".rstrip()
+    """Read a sealed file, and verify that `author` signed it, or else the author that it names.
+
+    `author` is a public key (32 bytes). Raises SealedFileMissing or SealedFileRefused.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise FileRefused(f"there is no sealed file {path}", hint=seal_anew) from None
+        raise SealedFileMissing(
+            f"there is no sealed file {path}", path=path, hint="seal the function first"
+        ) from None
     try:
-        return signed_by(author or claimed_author(data), data, verify)
-    except FileRefused as error:
-        error.hint = f"fetch the file again, or, if it is yours, seal it anew: {seal_anew}"
-        raise
+        author = author or claimed_author(data)
+    except MalformedFile as error:
+        raise MalformedSealedFile(str(error), path=path) from None
+    return signed_by(author, data, verify, path=path)
 
 
 def sealed_header(stack: Path, name: str) -> Header:
     """Return the verified header of the project's sealed file of a function.
 
-    Raises FileRefused where there is none, or none by the expected author.
+    Raises what `expected_author` and `read_sealed` raise.
     """
     path = sealed_file(stack.parent, name)
     return read_sealed(path, expected_author(stack, name) if path.exists() else None).header
+
+
+def function_at(path: Path) -> str:
+    """Return whose sealed folder a file lies in, as a project lays them out, or an empty string."""
+    folder = path.resolve().parent
+    return folder.name if folder.parent.name == SEALED_FOLDER else ""

@@ -16,12 +16,13 @@ from faas_sealed.formats.transport import parse_transport_secret, serialise_tran
 from faas_seal.project.files import Replacement, hide_from_git, replace_together
 from faas_seal.project.stackfile import (
     DEFAULT_GATEWAY,
+    SECRETS_FOLDER,
     Function,
     StackFile,
     gateway_address,
 )
 
-FOLDER = ".secrets"
+FOLDER = SECRETS_FOLDER
 # The settings of the runtime that name a secret.
 SECRET_SETTINGS = ("seal_transport", "seal_denied", "seal_file")
 

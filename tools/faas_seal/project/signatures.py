@@ -1,29 +1,51 @@
-"""Whose signature it is, where it is not the one that was expected."""
+"""The signature of a sealed file, checked against the author that is expected."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-from faas_sealed.formats.errors import WrongSignature
+from faas_sealed.formats.errors import MalformedFile, WrongSignature
 from faas_sealed.formats.file import claimed_author
 from faas_sealed.formats.keys import AUTHOR_PUBLIC
+
+from faas_seal.errors import AlteredSealedFile, MalformedSealedFile, WrongAuthor
 
 Verified = TypeVar("Verified")
 
 
-def signed_by(author: bytes, data: bytes, verify: Callable[[bytes, bytes], Verified]) -> Verified:
-    """Return what `verify` of the formats, or `verify_lines`, returns for `data` and `author`.
+def signed_by(
+    author: bytes,
+    data: bytes,
+    verify: Callable[[bytes, bytes], Verified],
+    *,
+    path: Path | None = None,
+    address: str = "",
+) -> Verified:
+    """Return what `verify` or `verify_lines` of the formats makes of `data` and `author`.
 
-    `author` is a public key (32 bytes). Raises what that raises, and for a file that is
-    whole and another author's a WrongSignature that names both.
+    `author` is a public key (32 bytes). `path` or `address` says where `data` is from, for
+    the errors. Raises WrongAuthor for a file that is whole and another author's,
+    AlteredSealedFile for one that is altered, MalformedSealedFile for anything else.
     """
     try:
-        return verify(data, author)
-    except WrongSignature:
-        other = claimed_author(data)
-        if other == author:
-            raise
-        verify(data, other)
-    found, expected = AUTHOR_PUBLIC.encode(other), AUTHOR_PUBLIC.encode(author)
-    raise WrongSignature(f"the file is signed by {found}, expected {expected}")
+        try:
+            return verify(data, author)
+        except WrongSignature:
+            found = claimed_author(data)
+            if found == author:
+                raise
+            verify(data, found)
+    except WrongSignature as error:
+        raise AlteredSealedFile(str(error), path=path, address=address) from None
+    except MalformedFile as error:
+        raise MalformedSealedFile(str(error), path=path, address=address) from None
+    shown, expected = AUTHOR_PUBLIC.encode(found), AUTHOR_PUBLIC.encode(author)
+    raise WrongAuthor(
+        f"the file is signed by {shown}, expected {expected}",
+        expected=expected,
+        found=shown,
+        path=path,
+        address=address,
+    )

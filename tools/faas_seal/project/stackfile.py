@@ -15,7 +15,14 @@ from typing import Any
 from faas_sealed.formats.header import FUNCTION_NAME
 from ruamel.yaml.error import YAMLError
 
-from faas_seal.errors import StackFileRefused, UsageError
+from faas_seal.errors import (
+    NoFunctions,
+    StackFileEmpty,
+    StackFileMissing,
+    StackFileRefused,
+    UnknownFunction,
+    UsageError,
+)
 from faas_seal.project import yamltext
 from faas_seal.project.files import Replacement
 
@@ -25,6 +32,7 @@ LANGUAGE = "python3-encrypted"
 DEFAULT_GATEWAY = "http://127.0.0.1:8080"
 EXTENSION = "x-faas-seal"
 SEALED_FOLDER = "sealed"
+SECRETS_FOLDER = ".secrets"
 SEALED_FILE = "function.sealed"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
@@ -63,13 +71,14 @@ class StackFile:
             with path.open(encoding="utf-8", newline="") as file:
                 return cls(path, file.read())
         except FileNotFoundError:
-            raise StackFileRefused(
-                f"there is no stack file {path}",
-                hint="faas-seal new greet makes one; --yaml names one elsewhere",
+            raise StackFileMissing(
+                f"there is no stack file {path}", path=path, hint="is this the project's folder?"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise StackFileRefused(
-                f"{path} cannot be read: {error}", hint=f"ls -l {shlex.quote(str(path))}"
+                f"{path} cannot be read: {error}",
+                path=path,
+                hint=f"ls -l {shlex.quote(str(path))}",
             ) from None
 
     def replacement(self) -> Replacement:
@@ -99,10 +108,12 @@ class StackFile:
         return _texts(_mapping(self._plain.get("configuration")).get("copy"))
 
     def function(self, name: str) -> Function:
-        """Return the function `name`, or raise UsageError."""
+        """Return the function `name`, or raise UnknownFunction."""
         if name not in self.functions:
-            raise UsageError(
+            raise UnknownFunction(
                 f"{self.path.name} has no function {name!r}",
+                function=name,
+                known=self.functions,
                 hint=f"its functions are {', '.join(self.functions) or 'none yet'}",
             )
         return self.functions[name]
@@ -113,12 +124,15 @@ class StackFile:
         return tuple(function for function in self.functions.values() if function.sealed_lang)
 
     def chosen(self, names: Iterable[str] = ()) -> tuple[Function, ...]:
-        """Return the functions named, each once, or else all of ours; raise UsageError for none."""
+        """Return the functions named, each once, or else all of ours.
+
+        Raises UnknownFunction, and NoFunctions where there is nothing to choose from.
+        """
         functions = tuple(map(self.function, dict.fromkeys(names))) or self.ours
         if not functions:
-            raise UsageError(
+            raise NoFunctions(
                 f"{self.path.name} has no function with lang: {LANGUAGE}",
-                hint="faas-seal new greet",
+                hint=f"set lang: {LANGUAGE} for a function",
             )
         return functions
 
@@ -169,6 +183,7 @@ class StackFile:
         if not as_wanted:
             raise StackFileRefused(
                 f"{self.path.name} cannot be edited without changing something else in it",
+                path=self.path,
                 hint=f"edit functions.{name} by hand: {_by_hand(values, secret)}",
             )
         return edited
@@ -180,21 +195,23 @@ class StackFile:
         except ValueError as error:
             raise StackFileRefused(
                 f"{self.path} is not YAML: {error}",
+                path=self.path,
                 hint="look there, and at the line above: often it is a tab, the indentation, "
                 "or a quote or bracket that stays open",
             ) from None
         if not isinstance(plain, dict):
-            raise StackFileRefused(
+            raise StackFileEmpty(
                 f"{self.path} is not a stack file: it has no functions",
-                hint="faas-seal new greet writes one in an empty folder",
+                path=self.path,
+                hint="its functions stand under functions, by name",
             )
         return plain
 
 
-def find(option: str | None, folder: Path = Path()) -> Path:
-    """Return the stack file that `--yaml` names, or the one that faas-cli would take there."""
-    if option is not None:
-        return Path(option)
+def find(given: str | None, folder: Path = Path()) -> Path:
+    """Return the stack file that is given, or the one that faas-cli would take in a folder."""
+    if given is not None:
+        return Path(given)
     for name in DEFAULT_NAMES:
         if (folder / name).exists():
             return folder / name

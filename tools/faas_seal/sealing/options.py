@@ -11,7 +11,7 @@ from faas_sealed.formats.header import MAX_SLOTS
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.errors import UsageError
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.recipients import KnownRecipient
 from faas_seal.sealing.errors import ExpiryPassed, NobodyCouldOpen, NoRecipientsYet
 from faas_seal.sealing.terms import Terms

@@ -13,7 +13,7 @@ from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal.errors import UsageError
 from faas_seal.project import keystore
-from faas_seal.project.keystore import KeySource
+from faas_seal.project.key_source import KeySource
 from faas_seal.project.secrets import transport_secret
 from faas_seal.project.source_folder import source_of
 from faas_seal.project.stackfile import StackFile

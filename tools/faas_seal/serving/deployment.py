@@ -85,7 +85,8 @@ def load_deployment(stack_path: Path, name: str) -> Deployment:
     try:
         read_sealed(sealed_file)
     except FileRefused as error:
-        raise CannotServe(f"{sealed_file}: {error}", hint=error.hint) from None
+        hint = f"fetch the file again, or, if it is yours, seal it anew: faas-seal seal {name}"
+        raise CannotServe(f"{sealed_file}: {error}", hint=hint) from None
     environment = dict(function.environment)
     # These files win over the stack file, as with faas-cli.
     for file in function.environment_file:

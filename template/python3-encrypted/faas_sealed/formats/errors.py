@@ -26,7 +26,8 @@ EXIT_UNREACHABLE = 6
 class SealError(Exception):
     """Anything that this project refuses or fails to do.
 
-    `hint` is a line that a person can act on, at best one that can be typed.
+    `hint` is a line that a person can act on, at best one that can be typed, or an empty
+    string. It is fixed when the error is made.
     """
 
     reason: ClassVar[str] = "failure"
@@ -38,9 +39,13 @@ class SealError(Exception):
 
     def __init__(self, message: str = "", *, hint: str = "") -> None:
         super().__init__(message or self.detail)
-        self.hint = hint
-        if hint and sys.version_info >= (3, 11):  # for who sees it in a traceback
+        self._hint = hint
+        if hint and sys.version_info >= (3, 11):  # a traceback shows it below the message
             self.add_note(f"hint: {hint}")
+
+    @property
+    def hint(self) -> str:
+        return self._hint
 
 
 # Keys and what they open.

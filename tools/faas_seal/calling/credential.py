@@ -1,0 +1,38 @@
+"""The credential of a call: a function key, and what is known of the function it opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from faas_sealed.formats.header import Header
+
+from faas_seal.errors import UnknownTransportKey
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A function key (32 bytes), and how a call presents it.
+
+    `function` is the verified header of the function's sealed file, or None if only the key is
+    known. `address` is the function's own address, where it is not `…/function/NAME`. With
+    `sealed_body`, bodies travel sealed both ways. `lifetime` is that of a token in seconds, or
+    None for the usual one. Raises UnknownTransportKey where bodies could not be sealed.
+    """
+
+    function_key: bytes = field(repr=False)
+    function: Header | None = None
+    address: str = ""
+    sealed_body: bool = False
+    lifetime: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sealed_body and self.raw:
+            raise UnknownTransportKey(
+                "bodies are sealed to a function's transport key, and none is known here",
+                hint="FunctionKey.of_project, from_file with sealed_file, or discover",
+            )
+
+    @property
+    def raw(self) -> bool:
+        """Whether the key itself is sent, because the function has no known transport key."""
+        return self.function is None or self.function.transport is None
