@@ -2,28 +2,39 @@ from __future__ import annotations
 
 import doctest
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import faas_seal
 import pytest
 from faas_seal import (
+    AlteredSealedFile,
     AuthorKey,
+    FileRefused,
+    FunctionExpired,
     FunctionKey,
+    Identity,
+    InsecureKeyFile,
+    MalformedFile,
     MalformedKey,
+    SealedFileMissing,
+    SealedFileRefused,
+    SourceRefused,
+    TransportKey,
+    UnknownFunction,
     UnknownKey,
+    UsageError,
+    WrongAuthor,
     WrongSignature,
     open_sealed,
     seal,
     verify,
 )
-from faas_seal.errors import InsecureKeyFile, SourceRefused
-from faas_sealed.formats.grant import open_grant
-from faas_sealed.formats.hpke import PrivateKey
-from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_PUBLIC, TRANSPORT_PUBLIC
+from faas_sealed.formats.bundle import MAX_NAME_BYTES
+from faas_sealed.formats.keys import IDENTITY_PUBLIC, TRANSPORT_PUBLIC
 
 from tests.command.conftest import HANDLER, Run
 
-ONES = bytes([1]) * 32
 FILES = {"handler.py": HANDLER.encode(), "data/x": b"\x00"}
 
 
@@ -48,23 +59,133 @@ def test_seals_files_for_several_keys_and_opens_them() -> None:
 
 
 def test_seals_for_identities_a_transport_key_and_a_time() -> None:
-    author, identity, transport = AuthorKey.generate(), PrivateKey(bytes(32)), PrivateKey(ONES)
-    sealed = seal(
+    author, identity, transport = AuthorKey.generate(), Identity.generate(), TransportKey.generate()
+    as_values = seal(
         FILES,
         function="greet",
         author=author,
-        identities=[IDENTITY_PUBLIC.encode(identity.public)],
-        transport=TRANSPORT_PUBLIC.encode(transport.public),
+        identities=[identity],
+        transport=transport,
         expires=2**40,
     )
-    header = verify(sealed, author=author.public)
-    assert (header.transport, header.expires) == (transport.public, 2**40)
-    [slot] = header.slots
-    assert slot.to is not None
-    key = FunctionKey(FUNCTION_KEY.encode(open_grant(slot.to, identity, header.context)))
-    assert open_sealed(sealed, author=author.public, key=key) == FILES
+    as_texts = seal(
+        FILES,
+        function="greet",
+        author=author,
+        identities=[identity.public],
+        transport=transport.public,
+        expires=2**40,
+    )
+    for sealed in (as_values, as_texts):
+        header = verify(sealed, author=author)
+        assert header.transport == TRANSPORT_PUBLIC.decode(transport.public)
+        assert header.expires == 2**40
+        [slot] = header.slots
+        assert slot.to is not None
+        assert slot.to.id == identity.id
+        key = FunctionKey.of_identity(identity, header, lifetime=60)
+        assert (key.id, key.function, key.lifetime) == (slot.id, header, 60)
+        assert open_sealed(sealed, author=author, key=key) == FILES
+        assert open_sealed(sealed, author=author.public, key=identity) == FILES
+        with pytest.raises(UnknownKey):
+            open_sealed(sealed, author=author, key=Identity.generate())
+        with pytest.raises(UnknownKey):
+            FunctionKey.of_identity(Identity.generate(), header)
+
+
+def test_a_text_that_is_no_public_key_is_refused() -> None:
+    author = AuthorKey.generate()
+    no_point = IDENTITY_PUBLIC.encode(b"\xff" * IDENTITY_PUBLIC.length)
+    for identity in ("fsip1_x", TransportKey.generate().public, Identity.generate().text, no_point):
+        with pytest.raises(MalformedKey):
+            seal(FILES, function="greet", author=author, identities=[identity])
+    for transport in ("", "fstp1_x", Identity.generate().public):
+        with pytest.raises(MalformedKey):
+            seal(FILES, function="greet", author=author, transport=transport)
+    sealed = seal(FILES, function="greet", author=author, keys=[FunctionKey.generate()])
     with pytest.raises(MalformedKey):
-        seal(FILES, function="greet", author=author, identities=["fsip1_x"])
+        verify(sealed, author="fsap1_x")
+
+
+def test_what_cannot_be_sealed_is_refused() -> None:
+    author, keys = AuthorKey.generate(), [FunctionKey.generate()]
+    for function in ("Greet", "a b", "", "gr\u00fc\u00df", "x" * 64):
+        with pytest.raises(UsageError):
+            seal(FILES, function=function, author=author, identities=[Identity.generate()])
+    with pytest.raises(MalformedFile):
+        seal(FILES, function="greet", author=author)
+    with pytest.raises(SourceRefused):
+        seal({**FILES, "x" * (MAX_NAME_BYTES + 1): b""}, function="greet", author=author, keys=keys)
+    with pytest.raises(SourceRefused):
+        seal({"main.py": b""}, function="greet", author=author, keys=keys)
+
+
+def test_a_file_that_is_not_the_authors_says_whose_it_is() -> None:
+    author, other, key = AuthorKey.generate(), AuthorKey.generate(), FunctionKey.generate()
+    sealed = seal(FILES, function="greet", author=author, keys=[key])
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: verify(sealed, author=other),
+        lambda: open_sealed(sealed, author=other.public, key=key),
+    )
+    for read in readers:
+        with pytest.raises(WrongAuthor) as caught:
+            read()
+        assert (caught.value.expected, caught.value.found) == (other.public, author.public)
+        assert isinstance(caught.value, WrongSignature)
+    altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    with pytest.raises(AlteredSealedFile):
+        verify(altered, author=author)
+    with pytest.raises(WrongSignature) as refused:
+        verify(altered, author=other)
+    assert not isinstance(refused.value, WrongAuthor), "nobody knows who has altered it"
+    with pytest.raises(MalformedFile):
+        verify(b"no sealed file", author=author)
+
+
+def test_a_file_that_has_expired_is_not_opened() -> None:
+    author, key = AuthorKey.generate(), FunctionKey.generate()
+    sealed = seal(FILES, function="greet", author=author, keys=[key], created=1, expires=2)
+    with pytest.raises(FunctionExpired):
+        open_sealed(sealed, author=author, key=key)
+
+
+def test_an_error_about_a_file_has_its_path(project: Path, run: Run) -> None:
+    run("seal")
+    path = project / "sealed" / "greet" / "function.sealed"
+    key = FunctionKey.of_project("greet", project)
+    (project / "greet.key").write_text(key.text)
+    (project / "greet.key").chmod(0o600)
+
+    def read(file: Path, author: AuthorKey | str) -> FunctionKey:
+        return FunctionKey.from_file("greet.key", sealed_file=file, author=author)
+
+    author = AuthorKey.from_file()
+    assert read(path, author) == read(path, author.public) == key
+    assert read(path, author).function == key.function
+    with pytest.raises(WrongAuthor) as wrong:
+        read(path, AuthorKey.generate())
+    assert (wrong.value.path, wrong.value.found) == (path, author.public)
+    with pytest.raises(SealedFileMissing) as missing:
+        read(project / "nowhere", author)
+    assert missing.value.path == project / "nowhere"
+    path.write_bytes(path.read_bytes()[:-1])
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: read(path, author),
+        lambda: FunctionKey.of_project("greet"),
+    )
+    for read_again in readers:
+        with pytest.raises(SealedFileRefused) as altered:
+            read_again()
+        assert altered.value.path is not None
+        assert altered.value.path.resolve() == path
+        assert isinstance(altered.value, FileRefused)
+
+
+@pytest.mark.usefixtures("project")
+def test_an_error_about_a_function_has_its_name() -> None:
+    with pytest.raises(UnknownFunction) as caught:
+        FunctionKey.of_project("gret")
+    assert (caught.value.function, caught.value.known) == ("gret", ("greet",))
 
 
 def test_seals_a_folder_as_the_command_does(project: Path) -> None:
@@ -75,8 +196,6 @@ def test_seals_a_folder_as_the_command_does(project: Path) -> None:
         "handler.py",
         "requirements.txt",
     }
-    with pytest.raises(SourceRefused):
-        seal({"main.py": b""}, function="greet", author=author, keys=[key])
 
 
 def test_opens_what_the_command_sealed(project: Path, run: Run) -> None:

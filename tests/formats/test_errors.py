@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from faas_sealed.formats import errors
@@ -27,6 +28,16 @@ def test_a_problem_document_has_the_facts_of_its_error_and_nothing_else(
         "reference": "call-1",
     }
     assert problem(error, "call-1") == problem(raised, "call-1")
+
+
+def test_a_hint_is_fixed_when_the_error_is_made() -> None:
+    assert SealError("message").hint == ""
+    error = SealError("message", hint="try again")
+    assert error.hint == "try again"
+    with pytest.raises(AttributeError):
+        error.hint = "give up"  # type: ignore[misc]
+    if sys.version_info >= (3, 11):
+        assert error.__notes__ == ["hint: try again"]
 
 
 def test_the_handlers_error_carries_its_trace() -> None:

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 import requests
-from faas_seal import FunctionKey
-from faas_seal.errors import UnexpectedAnswer, UsageError
+from faas_seal import (
+    FunctionKey,
+    MalformedKey,
+    UnexpectedAnswer,
+    UnsealedAnswer,
+    UsageError,
+    read_answer,
+)
+from faas_sealed.formats import errors
+from faas_sealed.formats.keys import SESSION
 from faas_sealed.formats.stream import (
     CONTENT_TYPE,
     Head,
@@ -20,6 +28,7 @@ from faas_sealed.formats.stream import (
     response_key,
     seal_pieces,
 )
+from faas_sealed.formats.wire import PROBLEM_TYPE
 
 from tests.command.deployed import AUTHOR, ECHO, ONE, SEED, TWO, push, sealed, token_in
 from tests.command.servers import Answer, Request, Server, server
@@ -216,6 +225,54 @@ def test_an_answer_that_is_not_sealed_is_none(
     with pytest.raises(UnexpectedAnswer, match="302"):
         requests.get(running.url, auth=key, timeout=10)
     assert {request.path for request in running.requests} == {"/"}
+
+
+def test_an_answer_that_is_not_sealed_says_what_it_claims_to_be(
+    seen: tuple[FunctionKey, Server, list[Answer]],
+) -> None:
+    key, running, answers = seen
+    document = errors.problem(errors.Busy, "call-1", "fse1_AAAA")
+    answers[0] = Answer(503, {"Content-Type": PROBLEM_TYPE}, document)
+    with pytest.raises(UnsealedAnswer) as caught:
+        requests.get(running.url, auth=key, timeout=10)
+    claim = caught.value
+    assert (claim.status, claim.error) == (503, errors.Busy)
+    assert (claim.reference, claim.trace) == ("call-1", "fse1_AAAA")
+    answers[0] = Answer(204)
+    with pytest.raises(UnsealedAnswer) as caught:
+        requests.get(running.url, auth=key, timeout=10)
+    claim = caught.value
+    assert (claim.status, claim.error, claim.reference, claim.trace) == (204, None, "", "")
+
+
+def test_the_answer_to_an_asynchronous_call_is_read_piece_by_piece() -> None:
+    session = bytes(range(32))
+    stream = b"".join(
+        seal_pieces(response_key(session), Head((("X-A", "b"),), 201), [b"one", b"two"])
+    )
+    text = SESSION.encode(session)
+    for size in (1, 7, len(stream)):
+        pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+        status, headers, body = read_answer(pieces, text)
+        assert (status, headers, b"".join(body)) == (201, [("X-A", "b")], b"onetwo")
+    for wrong in (b"", stream[:30], b"in clear" * 20, stream[:30] + b"x" + stream[31:]):
+        with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+            read_answer([wrong], text)
+    with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+        read_answer([stream], SESSION.encode(bytes(32)))
+    with pytest.raises(MalformedKey):
+        read_answer([stream], "fss1_x")
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_the_body_of_such_an_answer_is_never_a_shorter_one(size: int) -> None:
+    session = bytes(range(32))
+    stream = b"".join(seal_pieces(response_key(session), Head((), 200), [b"one", b"two"]))
+    for wrong in (stream[:-1], stream[:-21], stream + b"x"):
+        pieces = [wrong[at : at + size] for at in range(0, len(wrong), size)]
+        _, _, body = read_answer(pieces, SESSION.encode(session))
+        with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+            list(body)
 
 
 def test_what_could_not_come_back_sealed_is_not_sent(

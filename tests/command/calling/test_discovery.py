@@ -9,8 +9,20 @@ from pathlib import Path
 
 import pytest
 import requests
-from faas_seal import FunctionKey
-from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable, UsageError
+from faas_seal import (
+    AlteredSealedFile,
+    AuthorKey,
+    FunctionKey,
+    Identity,
+    KeyWouldLeak,
+    RolledBack,
+    UnexpectedAnswer,
+    UnnamedFunction,
+    Unreachable,
+    UsageError,
+    WrongAuthor,
+    WrongFunction,
+)
 from faas_sealed.formats.errors import (
     FileRefused,
     FunctionExpired,
@@ -21,7 +33,7 @@ from faas_sealed.formats.errors import (
     UnknownKey,
     WrongSignature,
 )
-from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
+from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from tests.command.deployed import (
@@ -87,8 +99,11 @@ def test_a_key_and_an_author_are_enough(function: Function) -> None:
 def test_an_identity_and_an_author_are_enough(function: Function, identity: Path) -> None:
     own = os.urandom(32)
     push(function, sealed(function.function_key, own, to=MINE))
-    found = FunctionKey.discover(url(function), function="tested", author=AUTHOR, identity=identity)
-    assert found.secret == own
+    for given in (identity, str(identity), Identity(MINE)):
+        found = FunctionKey.discover(
+            url(function), function="tested", author=AuthorKey(SEED), identity=given
+        )
+        assert found.secret == own
     assert requests.post(url(function), data=b"hello", auth=found, timeout=10).text == "hello"
 
 
@@ -123,8 +138,27 @@ def test_what_is_altered_or_of_another_is_refused(other: Callable[[bytes], str])
     ):
         with pytest.raises(error):
             discover(other(lines), own)
-    with pytest.raises(WrongSignature):
-        discover(other(good.lines), own, author=AUTHOR_PUBLIC.encode(author_public(ONE)))
+
+
+def test_what_is_refused_says_what_was_expected_and_found(other: Callable[[bytes], str]) -> None:
+    own, theirs = os.urandom(32), AuthorKey(ONE)
+    address = other(sealed(own).lines)
+    for author in (theirs, theirs.public):
+        with pytest.raises(WrongAuthor) as wrong:
+            discover(address, own, author=author)
+        assert (wrong.value.expected, wrong.value.found) == (theirs.public, AUTHOR)
+        assert (wrong.value.address, wrong.value.path) == (address, None)
+    other(sealed(own).lines.replace(b'"created":5', b'"created":6'))
+    with pytest.raises(AlteredSealedFile) as altered:
+        discover(address, own)
+    assert altered.value.address == address
+    other(sealed(own, function="another").lines)
+    with pytest.raises(WrongFunction) as named:
+        discover(address, own)
+    assert (named.value.expected, named.value.found) == ("tested", "another")
+    with pytest.raises(UnnamedFunction) as unnamed:
+        discover(address, own, function="")
+    assert unnamed.value.address == address
 
 
 def test_an_identity_without_a_slot_of_its_own_is_refused(
@@ -143,8 +177,11 @@ def test_what_does_not_say_what_it_is_has_a_hint() -> None:
         with pytest.raises(UnexpectedAnswer, match="status 401") as refused:
             discover(url(function), function.function_key)
         assert "seal_discovery" in refused.value.hint
-    with pytest.raises(Unreachable):
-        discover(f"http://127.0.0.1:{free_port()}", bytes(32))
+        assert refused.value.status == 401
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(Unreachable) as unreachable:
+        discover(address, bytes(32))
+    assert unreachable.value.address == address
 
 
 def test_an_older_file_than_one_that_was_seen_is_refused(
@@ -156,9 +193,11 @@ def test_an_older_file_than_one_that_was_seen_is_refused(
         discover(address, own, seen=seen)
     assert seen.parent.stat().st_mode & 0o077 == 0
     other(sealed(own, created=4).lines)
-    with pytest.raises(FileRefused, match="has been seen") as refused:
+    with pytest.raises(RolledBack, match="has been seen") as refused:
         discover(address, own, seen=seen)
     assert str(seen) in refused.value.hint
+    assert (refused.value.created, refused.value.newest) == (4, 5)
+    assert refused.value.address == address
     other(sealed(own, created=6).lines)
     discover(address, own, seen=seen)
     assert list(json.loads(seen.read_text()).values()) == [6]

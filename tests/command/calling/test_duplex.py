@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
+import faas_seal
 import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from faas_seal.calling.duplex import Duplex
 
 Serve = Callable[[socket.socket], None]
 PIECE = bytes(65536)
@@ -114,11 +114,9 @@ def tls(request: pytest.FixtureRequest, certificate: Path) -> Path | None:
 
 @pytest.fixture
 def session(certificate: Path) -> Iterator[requests.Session]:
-    with requests.Session() as session:
+    with faas_seal.session() as session:
         session.trust_env = False
         session.verify = str(certificate)
-        session.mount("http://", Duplex())
-        session.mount("https://", Duplex())
         yield session
 
 
