@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_the_example_of_the_documentation_runs() -> None:
     result = doctest.testmod(faas_seal)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.usefixtures("project")
+def test_the_example_of_the_page_on_calling_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "calling.md").read_text("utf-8")
+    section = page.partition("\n## Keys and sealing in Python\n")[2].partition("\n## ")[0]
+    [example] = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    made: dict[str, object] = {}
+    exec(example, made)  # noqa: S102
+    assert isinstance(made["key"], FunctionKey)
+    assert isinstance(made["files"], dict)
+    assert made["files"]["handler.py"] == HANDLER.encode()
 
 
 def test_seals_files_for_several_keys_and_opens_them() -> None:

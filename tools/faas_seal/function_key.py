@@ -33,8 +33,8 @@ class FunctionKey(KeyAuth):
     >>> requests.post("https://gateway.example/function/greet", data=b"...", auth=key)
 
     Where the function's transport key is known, each request gets a key token of its own. A
-    token is of no use for another request, and after five minutes (24 hours for
-    /async-function/) for none. Redirects are not followed.
+    token is good for that one request, and for five minutes (24 hours for /async-function/).
+    Redirects are not followed.
 
     The raw key is sent where nothing but the key is known, or the function has no transport
     key. A redirect to another origin does not take it along. An asynchronous call raises
@@ -43,7 +43,7 @@ class FunctionKey(KeyAuth):
 
     A request raises UsageError if no token can be made for it, as for a body that cannot be
     read beforehand, and FunctionExpired if the function has expired. With sealed bodies, an
-    answer that is not sealed raises UnsealedAnswer.
+    answer that is not sealed raises UnsealedAnswer. Two keys are equal if their secrets are.
     """
 
     def __init__(
@@ -182,7 +182,8 @@ class FunctionKey(KeyAuth):
         cannot be read. Raises FileRefused for what the function says of itself: WrongAuthor or
         another SealedFileRefused, WrongFunction, RolledBack, FunctionExpired. Raises Unreachable
         where nobody answers, UnexpectedAnswer for another answer, UnnamedFunction where nothing
-        names the function, and UsageError for a URL that is no address.
+        names the function, UsageError for a URL that is no address, and SealError if the file
+        `seen` is damaged.
         """
         if (key is None) == (identity is None):
             raise UsageError("discovery takes either a key or an identity")

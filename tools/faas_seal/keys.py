@@ -87,8 +87,8 @@ class AuthorKey(_Seed):
     def from_file(cls, path: AnyPath | None = None) -> AuthorKey:
         """Read a key file that only its owner may read; without a path, this user's own.
 
-        Raises KeyRefused: AuthorKeyMissing, InsecureKeyFile, MalformedKeyFile or, where the file
-        cannot be read, KeyFileRefused.
+        Raises KeyRefused: AuthorKeyMissing, InsecureKeyFile, MalformedKeyFile, KeyFileRefused
+        where the file cannot be read, or HomeMissing where this user has no folder for keys.
         """
         return cls(read_key_file(Path(path or author_key_path()), AUTHOR_SEED))
 
@@ -113,8 +113,8 @@ class Identity(_Seed):
     def from_file(cls, path: AnyPath | None = None) -> Identity:
         """Read a key file that only its owner may read; without a path, this user's own.
 
-        Raises KeyRefused: KeyFileMissing, InsecureKeyFile, MalformedKeyFile or, where the file
-        cannot be read, KeyFileRefused.
+        Raises KeyRefused: KeyFileMissing, InsecureKeyFile, MalformedKeyFile, KeyFileRefused
+        where the file cannot be read, or HomeMissing where this user has no folder for keys.
         """
         return cls(read_key_file(Path(path or identity_path()), IDENTITY_SEED))
 

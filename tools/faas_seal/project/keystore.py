@@ -45,7 +45,7 @@ _AUTHOR_WAY_BACK = "restore it from your copy; a new one is of use for new funct
 
 
 class Keystore:
-    """The folder `.faas-seal/` of one project: function keys, and what `seal` remembers."""
+    """The folder `.faas-seal/` of one project: its function keys, and what sealing remembers."""
 
     def __init__(self, project: Path) -> None:
         self.folder = project / FOLDER
@@ -80,7 +80,7 @@ class Keystore:
         return path
 
     def terms_path(self, name: str) -> Path:
-        """Return where `seal` remembers the terms of `name` (faas_seal.sealing.terms)."""
+        """Return the file that keeps the terms of `name` (faas_seal.sealing.terms)."""
         return self.folder / f"{check_name(name)}.terms"
 
     def function_keys(self) -> Iterator[bytes]:
@@ -95,12 +95,12 @@ class Keystore:
 
 
 def write_function_key(path: Path, name: str, key: bytes) -> None:
-    """Write a function key where nothing is yet, or raise KeyExists."""
+    """Write a function key to a new file, or raise KeyExists."""
     write_key_file(path, FUNCTION_KEY, key, f"function key of {name}, id {key_id(key)}")
 
 
 def keep_session(path: Path, name: str, session: str) -> None:
-    """Write the session of a call, `fss1_…`, where nothing is yet, or raise KeyExists."""
+    """Write the session of a call, `fss1_…`, to a new file, or raise KeyExists."""
     write_key_file(path, SESSION, SESSION.decode(session), f"session of a call to {name}")
 
 
@@ -117,7 +117,7 @@ def identity_path() -> Path:
 def _user_folder() -> Path:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     try:
-        # The XDG base directory specification has relative paths ignored.
+        # By the XDG base directory specification a relative path is ignored.
         folder = Path(base) if base.startswith("/") else Path.home() / ".config"
     except RuntimeError:
         raise HomeMissing(
@@ -136,7 +136,7 @@ def add_author(seed: bytes) -> Path:
 
 
 def write_author_key(path: Path, seed: bytes) -> None:
-    """Write a signing key where nothing is yet, or raise KeyExists."""
+    """Write a signing key to a new file, or raise KeyExists."""
     public = AUTHOR_PUBLIC.encode(author_public(seed))
     write_key_file(path, AUTHOR_SEED, seed, f"author's signing key of {public}")
 
@@ -209,8 +209,8 @@ def _missing(path: Path, form: TextForm, message: str) -> KeyFileMissing:
         return AuthorKeyMissing(message, path=path, hint=_AUTHOR_WAY_BACK)
     name = path.stem
     if path.parent.name != FOLDER or not FUNCTION_NAME.fullmatch(name):
-        hint = f"name the file that holds it, such as {FOLDER}/greet.key"
-        return KeyFileMissing(message, path=path, hint=hint)
+        example = f", such as {FOLDER}/greet.key" if form is FUNCTION_KEY else ""
+        return KeyFileMissing(message, path=path, hint=f"name the file that holds it{example}")
     sealed = Keystore(path.parent.parent).sealed(name)
     hint = _way_back(path, name, sealed=sealed)
     return KeyFileMissing(message, path=path, function=name, sealed=sealed, hint=hint)
@@ -227,7 +227,7 @@ def _way_back(path: Path, name: str, *, sealed: bool) -> str:
 
 
 def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None:
-    """Write a key with mode 0600 where nothing is yet, or raise KeyExists."""
+    """Write a key to a new file of mode 0600, or raise KeyExists."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -243,7 +243,7 @@ def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None
 def parse_key(text: str, form: TextForm, where: str) -> bytes:
     """Return the one key in `text`, which may have empty lines and `#` comments.
 
-    Raises MalformedKey, naming `where` the text is from and never the text.
+    Raises MalformedKey, which names `where` the text is from and never the text.
     """
     keys = key_lines(text)
     if len(keys) != 1:

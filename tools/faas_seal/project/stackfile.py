@@ -1,4 +1,4 @@
-"""The stack file: read as faas-cli reads it, edited without touching the rest."""
+"""The stack file: read as faas-cli reads it, and edited without a change to the rest of it."""
 
 from __future__ import annotations
 
@@ -82,18 +82,18 @@ class StackFile:
             ) from None
 
     def replacement(self) -> Replacement:
-        """Return what puts this text in its place: through a symbolic link, where that is one."""
+        """Return what writes this text to its place; a symbolic link there is followed."""
         path = self.path.resolve()
         return Replacement(path, self.text.encode(), path.parent)
 
     @property
     def folder(self) -> Path:
-        """The project: where paths of the stack file begin, and where keys and state lie."""
+        """The project's folder: paths in the stack file begin here, and keys and state lie here."""
         return self.path.parent
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        """The functions by name, with the environment variables in their texts filled in."""
+        """The functions by name. Environment variables in their texts are filled in."""
         functions = _mapping(self._plain.get("functions"))
         return {name: _function(name, _mapping(value)) for name, value in functions.items()}
 
@@ -104,7 +104,7 @@ class StackFile:
 
     @property
     def extra_paths(self) -> tuple[str, ...]:
-        """What `configuration.copy` has copied into every function's build folder."""
+        """The paths that `configuration.copy` has copied into every function's build folder."""
         return _texts(_mapping(self._plain.get("configuration")).get("copy"))
 
     def function(self, name: str) -> Function:
@@ -141,10 +141,10 @@ class StackFile:
     ) -> StackFile:
         """Return this stack file with the function `name` pointing to its sealed folder.
 
-        Sets `handler`, `x-faas-seal.source`, `environment.seal_author` and, with the name
-        of a `transport` secret, `environment.seal_transport` and `secrets`. Raises
-        StackFileRefused where that cannot be done without changing something else, as
-        when the function shares an anchor with another.
+        Sets `handler`, `x-faas-seal.source` and `environment.seal_author`. With the name of a
+        `transport` secret, it also sets `environment.seal_transport` and adds to `secrets`.
+        Raises StackFileRefused where that would change something else, as when the function
+        shares an anchor with another.
         """
         values: dict[tuple[str, ...], str] = {
             ("handler",): handler,
@@ -156,16 +156,16 @@ class StackFile:
         return self._edited(name, values, transport)
 
     def with_secret(self, name: str, setting: str, secret: str) -> StackFile:
-        """Return this stack file with a function that gets `secret`, and is told so by `setting`.
+        """Return this stack file with `secret` given to the function `name`, by `setting`.
 
-        The errors are those of `sealed`.
+        Raises what `sealed` raises.
         """
         return self._edited(name, {("environment", setting): secret}, secret)
 
     def _edited(
         self, name: str, values: dict[tuple[str, ...], str], secret: str | None = None
     ) -> StackFile:
-        """Return this stack file with members of a function set, and a secret listed."""
+        """Return this stack file with members of a function set, and a secret in its list."""
         wanted = copy.deepcopy(self._plain)
         edited = self
         try:
@@ -229,10 +229,10 @@ def sealed_file(project: Path, name: str) -> Path:
 
 
 def gateway_address(given: str | None, named: str = "") -> str:
-    """Return the gateway's address: the one given, or else what faas-cli would take.
+    """Return the gateway's address: the one given, or else the one that faas-cli would take.
 
-    `named` is the stack file's. What it names comes before $OPENFAAS_URL, unless that is
-    the default.
+    `named` is the gateway in the stack file. It comes before $OPENFAAS_URL, unless it is the
+    default.
     """
     address = given or named.rstrip("/")
     if not given and address in ("", DEFAULT_GATEWAY):
@@ -272,7 +272,7 @@ def _function(name: str, members: dict[str, Any]) -> Function:
 
 
 def _set(plain: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
-    """Set what is at `path` unless it says `value` already; return whether it did not."""
+    """Set the member at `path` to `value`; tell whether that is a change."""
     for member in path[:-1]:
         inner = _mapping(plain.get(member))
         plain[member] = inner
@@ -287,12 +287,12 @@ def _append(plain: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     for member in path[:-1]:
         plain = _mapping(plain.get(member))
     present = plain.get(path[-1])
-    # The first place: the order of secrets means nothing.
+    # In the first place, as in the text. The order of secrets means nothing.
     plain[path[-1]] = [value, *(present if isinstance(present, list) else [])]
 
 
 def _by_hand(values: dict[tuple[str, ...], str], secret: str | None) -> str:
-    """Return members of a function as a person would type them."""
+    """Return members of a function in one line, as a person would type them."""
     texts: dict[str, str] = {} if secret is None else {"secrets": f"[{secret}]"}
     for (member, *inner), value in values.items():
         text = f"{inner[0]}: {value}" if inner else value

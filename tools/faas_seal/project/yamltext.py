@@ -1,7 +1,7 @@
-"""Reading and editing YAML as text.
+"""YAML as text: read, and edited in place.
 
-ruamel.yaml tells where each value stands in the text. An edit replaces or inserts just
-those characters, so that comments, order, quotes and indentation stay.
+ruamel.yaml tells where each value stands in the text. An edit replaces or inserts only the
+characters of a value, so that comments, order, quotes and indentation stay.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 def read(text: str) -> Any:
-    """Return a document as dicts, lists and strings; no scalar but null is interpreted.
+    """Return a document as dicts, lists and strings. Of all scalars only null is interpreted.
 
-    That is how faas-cli reads what it declares as text. Raises ValueError, which names the
-    place, for what is not YAML and for a mapping with one key twice or keys that are no texts.
+    faas-cli reads so what it declares as text. Raises ValueError, which names the place, for a
+    text that is not YAML, and for a mapping with a key that is there twice or is no text.
     """
     try:
         node = _compose(text)
@@ -31,15 +31,15 @@ def read(text: str) -> Any:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "it cannot be read"
         raise ValueError(f"{_place(mark)}{problem}") from None
-    except YAMLError as error:  # of a character that no YAML may have
+    except YAMLError as error:  # a character that YAML does not allow
         raise ValueError(" ".join(str(error).split())) from None
     return None if node is None else _plain(node)
 
 
 def put(text: str, path: tuple[str, ...], value: str) -> str:
-    """Return `text` with the scalar at `path` set to `value`, and mappings on the way.
+    """Return `text` with the scalar at `path` set to `value`, and with missing mappings on the way.
 
-    Where an anchor or a merge is involved, the result may say something else: read it.
+    Where an anchor or a merge is involved, the result may say something else: read it to know.
     """
     found = _find(text, path)
     if found is None:
@@ -55,7 +55,7 @@ def put(text: str, path: tuple[str, ...], value: str) -> str:
 def append(text: str, path: tuple[str, ...], value: str) -> str:
     """Return `text` with `value` as one more item of the list at `path`, which may be missing.
 
-    As with `put`, read the result.
+    As after `put`, read the result to know.
     """
     found = _find(text, path)
     if found is None:
@@ -65,20 +65,23 @@ def append(text: str, path: tuple[str, ...], value: str) -> str:
     if missing:
         return _insert(text, key, node, missing, f"[{item}]")
     if not isinstance(node, SequenceNode):
-        # Nothing, which is where the next thing begins.
+        # A value of nothing has the place where the next thing begins: insert at its colon.
         at = text.index(":", key.end_mark.index if key else 0) + 1
         return f"{text[:at]} [{item}]{text[at:]}"
     if node.flow_style:
         at = node.start_mark.index + 1
         return text[:at] + item + (", " if node.value else "") + text[at:]
-    # Above the first: where the last one ends, the marks of a list do not tell.
+    # Above the first item: the marks of a list do not tell where the last one ends.
     at = text.rfind("\n", 0, node.start_mark.index) + 1
     indent = text[at : node.start_mark.index]
     return f"{text[:at]}{indent}- {item}{_newline(text)}{text[at:]}"
 
 
 def _find(text: str, path: tuple[str, ...]) -> tuple[Node | None, Node, tuple[str, ...]] | None:
-    """Return key and value at `path`, or the last of them there is and the members that are not."""
+    """Return key and value at `path`, and no members.
+
+    Where `path` is not all there, return the last key and value on it, and the missing members.
+    """
     key: Node | None = None
     node = _compose(text)
     if node is None:
@@ -92,7 +95,7 @@ def _find(text: str, path: tuple[str, ...]) -> tuple[Node | None, Node, tuple[st
 
 
 def _insert(text: str, key: Node | None, node: Node, members: tuple[str, ...], value: str) -> str:
-    """Insert members, one inside the other, into the mapping `node`, the value of `key`."""
+    """Insert members, each inside the one before it, into `node`, the mapping at `key`."""
     if getattr(node, "flow_style", False):
         entry = f"{members[-1]}: {value}"
         for member in reversed(members[:-1]):
@@ -132,7 +135,7 @@ def _scalar(value: str) -> str:
 
 
 def _place(mark: Any) -> str:
-    """Return where a mark of ruamel's stands, counted from 1 as editors do."""
+    """Return the place of a mark of ruamel's, counted from 1 as editors count."""
     return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
 
 
