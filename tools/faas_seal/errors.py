@@ -177,22 +177,11 @@ class HomeMissing(MissingKey):
 
 
 class ForeignFunction(MissingKey):
-    """A function that is not one of the project, when neither author nor key was given.
-
-    `function` is its name.
-    """
-
-    def __init__(self, message: str = "", *, function: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.function = function
+    """A function that is not one of the project, when neither author nor key was given."""
 
 
 class NoKeyFits(MissingKey):
-    """A function that is sealed to none of the keys and identities at hand: `function`."""
-
-    def __init__(self, message: str = "", *, function: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.function = function
+    """A function that is sealed to none of the keys and identities at hand."""
 
 
 class KeyWouldLeak(KeyRefused):
@@ -262,18 +251,11 @@ class WrongFunction(FileRefused):
     """An address where another function answers: `expected` and `found` are their names."""
 
     def __init__(
-        self,
-        message: str = "",
-        *,
-        expected: str = "",
-        found: str = "",
-        address: str = "",
-        hint: str = "",
+        self, message: str = "", *, expected: str = "", found: str = "", hint: str = ""
     ) -> None:
         super().__init__(message, hint=hint)
         self.expected = expected
         self.found = found
-        self.address = address
 
 
 class RolledBack(FileRefused):

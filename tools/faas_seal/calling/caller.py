@@ -73,7 +73,6 @@ class Caller:
         if given is None and header is None and not self._has(name):
             raise ForeignFunction(
                 f"no key is given for {name}, which is no function of this project",
-                function=name,
                 hint="give the public key of its author, or its key",
             )
         return KeyAuth(self._credential(name, given, header, base_address(url), sealed_body))
@@ -142,7 +141,6 @@ class Caller:
         if self.author is not None:
             raise NoKeyFits(
                 f"{name} is sealed to no key or identity that is here",
-                function=name,
                 hint="give one that it is sealed to",
             )
         return project_key(self.stack, name)

@@ -137,7 +137,6 @@ class Discovery:
                 f"{self.address} is the function {header.function}, expected {self.function}",
                 expected=self.function,
                 found=header.function,
-                address=self.address,
                 hint="is that the function's address?",
             )
         if header.expires is not None and time.time() >= header.expires:
