@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from faas_sealed.runtime.acceptor.workers import SPARES
+from faas_sealed.runtime.acceptor.dispatch import SPARES
 
 from tests.runtime.conftest import serve_program
 from tests.runtime.processes import (
@@ -28,9 +28,16 @@ REQUESTS = {"request": 150, "burst": 700, "warm": 150}
 
 
 def is_settled(function: Function, isolation: str) -> bool:
-    """Tell whether nothing but the acceptor, the zygote and the spares is there."""
-    pids = session(function.process.pid)
-    return len(pids) == 2 + SPARES[isolation] and not any(map(is_zombie, pids))
+    """Tell whether nothing but the acceptor, the zygote and the spares is there.
+
+    Of a spare that is there the acceptor may not have been told yet; its pidfd shows that.
+    """
+    pids, spares = session(function.process.pid), SPARES[isolation]
+    if len(pids) != 2 + spares or any(map(is_zombie, pids)):
+        return False
+    return not MAY_LOOK or spares == sum(
+        "pidfd" in name for name in descriptors(function.process.pid).values()
+    )
 
 
 def used(function: Function) -> int:

@@ -54,7 +54,6 @@ def _open_standard_descriptors() -> None:
 def _run_acceptor(settings: Settings) -> None:
     from faas_sealed.runtime.acceptor.acceptor import Acceptor
     from faas_sealed.runtime.acceptor.updates import Updates
-    from faas_sealed.runtime.acceptor.workers import Pool
 
     name_process("faas-acceptor")
     forbid_dumps()
@@ -66,7 +65,7 @@ def _run_acceptor(settings: Settings) -> None:
     updates = Updates(settings)
     deployed = updates.first()
     listener = _listen(settings)
-    Acceptor(settings, listener, Pool(settings, deployed.to_memory()), updates).run()
+    Acceptor(settings, listener, deployed.to_memory(), updates).run()
 
 
 def _run_zygote(settings: Settings, control: int, table: int, memory: int) -> None:

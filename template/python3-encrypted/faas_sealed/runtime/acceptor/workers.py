@@ -1,90 +1,203 @@
-"""The workers, as the acceptor sees them."""
+"""A worker's process, as the acceptor sees it, and the states of its life.
+
+`docs/architecture.md` has the states and moves as a table.
+"""
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 import socket
-import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from select import EPOLLIN
-from typing import Protocol
 
-from faas_sealed.runtime.acceptor import zygotes
+from faas_sealed.runtime.acceptor.connection import Connection
 from faas_sealed.runtime.acceptor.zygotes import ZygoteProcess
 from faas_sealed.runtime.shared.channel import Channel, Verb
-from faas_sealed.runtime.shared.system import has_ended, kill_children, kill_group, reap_children
-from faas_sealed.runtime.shared.table import FREE, READING, Table
-from faas_sealed.settings import Settings
-
-# Fresh workers that wait forked. With one process a request there is always a next
-# one to fork, and the fork should not be what a request waits for.
-SPARES = {"request": 4, "burst": 2, "warm": 2}
-# A worker ends itself at its deadline; the acceptor steps in when that has failed.
-GRACE_NANOSECONDS = 1_000_000_000
-END_SECONDS = 1.0
+from faas_sealed.runtime.shared.log import say
+from faas_sealed.runtime.shared.system import has_ended, kill_group
 
 
-class Loop(zygotes.Loop, Protocol):
-    """The acceptor, as far as the pool knows it."""
+class Life(enum.Enum):
+    """The states of a worker's life."""
 
-    def on_message(self, worker: Worker) -> None: ...
+    # Each turn of the loop looks up the state of each worker. The method that an enumeration
+    # inherits is written in Python, and takes ten times as long.
+    __hash__ = object.__hash__
 
-    def on_end(self, worker: Worker) -> None: ...
+    FORKING = enum.auto()  # the zygote has been asked for it
+    FRESH = enum.auto()  # it waits for its first connection
+    SERVING = enum.auto()  # it holds a connection
+    SLOW = enum.auto()  # it holds one, and reads a request that is slow to come
+    ASKING = enum.auto()  # it has read a slow request, and waits for room to handle it
+    EXPECTANT = enum.auto()  # it was asked for its connection, has yielded it, and waits for word
+    RESTING = enum.auto()  # it has served, and can be given another connection
+    RETIRED = enum.auto()  # it is given nothing more, and ends by itself
+    CONDEMNED = enum.auto()  # it did what no worker does, and has been killed for it
+    GONE = enum.auto()  # it has ended, or was never forked
 
 
-@dataclass(eq=False)
-class Worker:
+_RELEASED = {Life.EXPECTANT, Life.RESTING, Life.RETIRED}
+_ENDED = {Life.CONDEMNED, Life.GONE}
+
+# Every legal move.
+MOVES: dict[Life, set[Life]] = {
+    Life.FORKING: {Life.FRESH} | _ENDED,
+    Life.FRESH: {Life.SERVING, Life.RETIRED} | _ENDED,
+    Life.SERVING: {Life.SLOW} | _RELEASED | _ENDED,
+    Life.SLOW: {Life.ASKING} | _RELEASED | _ENDED,
+    Life.ASKING: {Life.SERVING, Life.SLOW} | _ENDED,
+    Life.EXPECTANT: {Life.SERVING, Life.RESTING, Life.RETIRED} | _ENDED,
+    Life.RESTING: {Life.SERVING, Life.RETIRED} | _ENDED,
+    Life.RETIRED: _ENDED,
+    Life.CONDEMNED: {Life.GONE},
+    Life.GONE: set(),
+}
+
+# What a worker may say, and in which states. One that has answered a slow request without
+# handling it stays SLOW for as long as it keeps the connection.
+MAY_SAY: dict[Verb, set[Life]] = {
+    Verb.SLOW: {Life.SERVING, Life.SLOW},
+    Verb.WHOLE: {Life.SLOW},
+    Verb.IDLE: {Life.SERVING, Life.SLOW},
+    Verb.UNREAD: {Life.SERVING, Life.SLOW},
+    Verb.CLOSE: {Life.SERVING, Life.SLOW},
+}
+
+UNUSED = frozenset({Life.FORKING, Life.FRESH})
+HOLDING = frozenset({Life.SERVING, Life.SLOW, Life.ASKING})
+READERS = frozenset({Life.SLOW, Life.ASKING})
+USED_AND_FREE = frozenset({Life.EXPECTANT, Life.RESTING})
+# These handle a request or wait for one.
+COUNTED = UNUSED | USED_AND_FREE | {Life.SERVING}
+
+
+class WorkerProcess:
     """One worker: its row in the table, our end of its channel, the connection it holds.
 
     It holds one connection at most, and is given one only when it holds none. So it
     never has two to choose from, and none waits in its channel while it handles another.
     """
 
-    row: int
-    channel: Channel
-    zygote: ZygoteProcess | None  # that has forked it, and lives
-    pid: int = 0  # until it is forked
-    pidfd: int = -1
-    held: int = 0
-    used: bool = False
-    slow: bool = False
-    yielding: bool = False
-    expectant: bool = False  # has yielded, and waits for SERVE or REST
-    retired: bool = False
-    outdated: bool = False  # serves what is deployed no more
+    def __init__(self, row: int, channel: Channel, *, serves_once: bool = False) -> None:
+        """With `serves_once` it ends by itself after its first request."""
+        self.row = row
+        self.channel = channel
+        self.zygote: ZygoteProcess | None = None  # that has forked it, and lives
+        self.pid = 0  # until it is forked
+        self.pidfd = -1
+        self.life = Life.FORKING
+        self.held: Connection | None = None
+        self.give_up_at = 0.0  # asking for room; in seconds of CLOCK_MONOTONIC
+        self._serves_once = serves_once
+        # What it becomes when it hands its connection back. This stands beside its state,
+        # because it can change in each of the three in which a worker holds a connection.
+        self._afterwards = Life.RETIRED if serves_once else Life.RESTING
 
-    @property
-    def free(self) -> bool:
-        return self.pid != 0 and not self.held and not self.retired
+    def forked(self, pid: int, pidfd: int) -> None:
+        """Take note that it runs."""
+        self.pid, self.pidfd = pid, pidfd
+        self._move(Life.FRESH)
 
-    @property
-    def fresh(self) -> bool:
-        """Forked or being forked, and nothing has been in it yet."""
-        return not self.used and not self.retired
+    def receive(self) -> tuple[Verb, Connection] | None:
+        """Return what it says, and the connection that it holds; None: it says nothing more.
 
-    def serve(self, number: int, readable_since: int, descriptor: int) -> None:
-        """Give it a connection; raises OSError if it has just ended."""
-        self.channel.send(Verb.SERVE, number, readable_since, [descriptor])
-        self.held = number
-        self.used = True
-        self.expectant = False
+        It is killed for whatever it may not say. Raises BlockingIOError if there is nothing.
+        """
+        if self.life is Life.CONDEMNED:
+            return None
+        try:
+            message = self.channel.receive(socket.MSG_DONTWAIT, descriptors=False)
+        except ValueError:
+            self.condemn("it sent what is no message")
+            return None
+        if message is None:
+            return None
+        verb, number, _, _ = message
+        if self.life not in MAY_SAY.get(verb, set()):
+            self.condemn(f"it said {verb.name} while {self.life.name}")
+        elif self.held is None or self.held.number != number:
+            self.condemn(f"it said {verb.name} of a connection that it does not hold")
+        else:
+            return verb, self.held
+        return None
 
-    def tell(self, verb: Verb) -> None:
-        with suppress(OSError):  # it has just ended, and its pidfd tells
-            self.channel.send(verb, self.held)
+    def serve(self, connection: Connection) -> bool:
+        """Give it a connection; False: it cannot take one, mostly because it has just ended."""
+        if not self._move(Life.SERVING):
+            return False
+        descriptor = connection.socket.fileno()
+        if self._send(Verb.SERVE, connection.number, connection.readable_since, [descriptor]):
+            self.held = connection
+            return True
+        if self.life is not Life.CONDEMNED:
+            self.retire()
+        return False
+
+    def read_slowly(self) -> None:
+        """Count it as a reader, and let it read on."""
+        if self.life is Life.SLOW or self._move(Life.SLOW):
+            self._tell(Verb.GO)
+
+    def ask(self, give_up_at: float) -> None:
+        """Let it wait for room until a time of CLOCK_MONOTONIC."""
+        self.give_up_at = give_up_at
+        self._move(Life.ASKING)
+
+    def handle(self) -> None:
+        """Let it handle its slow request."""
+        if self._move(Life.SERVING):
+            self._tell(Verb.GO)
+
+    def refuse(self) -> None:
+        """Let it answer that the function is busy; if it has asked for room, as a reader."""
+        if self.life is not Life.ASKING or self._move(Life.SLOW):
+            self._tell(Verb.REFUSE)
 
     def ask_back(self) -> None:
-        if self.held and not self.yielding:
-            self.yielding = True
-            self.tell(Verb.YIELD)
+        """Ask once for the connection that it may keep in case more comes."""
+        if self.life in HOLDING and self._afterwards is Life.RESTING:
+            self._afterwards = Life.EXPECTANT
+            self._tell(Verb.YIELD)
+
+    def release(self) -> None:
+        """Take note that it has handed back its connection."""
+        self.held = None
+        if self._afterwards is Life.RETIRED and not self._serves_once:
+            self.retire()
+        else:
+            self._move(self._afterwards)
+        if self._afterwards is Life.EXPECTANT:
+            self._afterwards = Life.RESTING
+
+    def rest(self) -> None:
+        """Tell it that it need not wait for another connection."""
+        if self._move(Life.RESTING):
+            self._tell(Verb.REST)
 
     def retire(self) -> None:
         """Let it go: it ends, as nothing more can come from us."""
-        self.retired = True
-        with suppress(OSError):  # it has just ended
-            self.channel.socket.shutdown(socket.SHUT_WR)
+        if self._move(Life.RETIRED):
+            with suppress(OSError):  # it has just ended
+                self.channel.socket.shutdown(socket.SHUT_WR)
+
+    def outdate(self) -> None:
+        """Let it go once it has finished: what is deployed is another now."""
+        if self.life in HOLDING:
+            self.ask_back()
+            self._afterwards = Life.RETIRED
+        elif self.life not in (Life.RETIRED, Life.CONDEMNED):
+            self.retire()
+
+    def condemn(self, reason: str) -> None:
+        """Kill it for what it did. Its connection is settled when it has ended."""
+        if self.life is Life.GONE:
+            return
+        if self.life is not Life.CONDEMNED:
+            self.life = Life.CONDEMNED
+            say(f"a worker is killed: {reason}")
+        self.kill()
 
     def kill(self) -> None:
         """Kill it, and what it has started."""
@@ -93,233 +206,34 @@ class Worker:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Forget it."""
+        self._move(Life.GONE)
+        self.channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
 
-class Pool:
-    """Keeps enough workers forked, and knows which of them are free.
+    def _move(self, to: Life) -> bool:
+        """Go on to a state. An illegal move kills this worker alone, and not the acceptor."""
+        if to not in MOVES[self.life]:
+            self.condemn(f"from {self.life.name} it cannot become {to.name}")
+            return False
+        self.life = to
+        return True
 
-    At most `seal_workers` processes wait or handle at any time, so at most as many
-    handlers run. A worker that waits for the rest of a slow request counts as a reader
-    instead, and asks for room when it has all of it.
-    """
+    def _tell(self, verb: Verb) -> None:
+        self._send(verb, self.held.number if self.held is not None else 0)
 
-    def __init__(self, settings: Settings, deployed: int) -> None:
-        """Workers serve what is in the memory that the descriptor `deployed` is of."""
-        self._settings = settings
-        self._spares = min(SPARES[settings.isolation], settings.workers)
-        self.most_workers = settings.workers + settings.readers
-        self.table = Table.create(self.most_workers)
-        self._free_rows = list(range(self.most_workers))
-        self.workers: list[Worker] = []
-        self._without_room: list[tuple[Worker, float]] = []
-        self.zygote = ZygoteProcess(self.table.fd, deployed)
-        # What forks from now on, once it is ready.
-        self._next_zygote: ZygoteProcess | None = None
-
-    def start(self, loop: Loop) -> None:
-        """Start the zygote; from now on `loop` is told what happens."""
-        self._loop = loop
-        self.zygote.serve(loop, self)
-        self.zygote.keep_alive()
-
-    def replace(self, deployed: int) -> None:
-        """Serve new requests from other memory, as soon as a zygote has read that."""
-        if self._next_zygote is not None:
-            self._next_zygote.close()
-        self._next_zygote = ZygoteProcess(self.table.fd, deployed)
-        self._next_zygote.serve(self._loop, self)
-        self._next_zygote.keep_alive()
-
-    def on_ready(self, zygote: ZygoteProcess) -> None:
-        """Change over to a new zygote; workers finish what they do, and go."""
-        if zygote is not self._next_zygote:
-            return
-        before, self.zygote, self._next_zygote = self.zygote, zygote, None
-        before.close()
-        self.on_lost(before)
-        for worker in self.workers:
-            worker.outdated = True
-            if worker.held:
-                worker.ask_back()
-            elif not worker.retired:
-                worker.retire()
-
-    # What becomes of workers that the zygote was asked for.
-
-    def on_forked(self, row: int, pid: int, pidfd: int) -> None:
-        worker = self._in_row(row)
-        worker.pid, worker.pidfd = pid, pidfd
-        self._loop.watch(pidfd, EPOLLIN, lambda _: self._loop.on_end(worker))
-
-    def on_unforked(self, row: int) -> None:
-        self.remove(self._in_row(row))
-
-    def on_lost(self, zygote: ZygoteProcess) -> None:
-        for worker in self.workers.copy():
-            if worker.zygote is zygote:
-                worker.zygote = None
-                if not worker.pid:
-                    self.remove(worker)
-
-    def _in_row(self, row: int) -> Worker:
-        return next(worker for worker in self.workers if worker.row == row)
-
-    # Workers.
-
-    def find_free(self, *, fresh: bool) -> Worker | None:
-        """Return a worker that can take a connection: if it may be, a used one."""
-        found: Worker | None = None
-        for worker in self.workers:
-            if worker.free:
-                if not worker.used:
-                    found = found or worker
-                elif not fresh:
-                    return worker
-        return found
-
-    def release(self, worker: Worker) -> None:
-        """Take note that a worker has handed its connection back."""
-        worker.held = 0
-        worker.slow = False
-        worker.expectant = worker.yielding
-        worker.yielding = False
-        # It is about to end.
-        worker.retired |= self._settings.isolation == "request"
-        if worker.outdated and not worker.retired:
-            worker.retire()
-
-    def ask_back(self) -> None:
-        """Ask for the connection of every worker that keeps one in case more comes."""
-        for worker in self.workers:
-            worker.ask_back()
-
-    def let_rest(self) -> None:
-        """Tell those who have yielded, and got nothing, that they need not wait for it."""
-        for worker in self.workers:
-            if worker.expectant:
-                worker.expectant = False
-                worker.tell(Verb.REST)
-
-    def make_way(self, needing_fresh: int) -> None:
-        """Let free used workers go where there is no room for so many fresh ones."""
-        for _ in range(needing_fresh - self._count_fresh() - self._room()):
-            self._retire_one(used=True)
-
-    def replenish(self, waiting: int) -> None:
-        """Fork so many that there is a fresh worker for all who wait, and the spares.
-
-        Where that cannot be, ask for the connections that are kept in case more comes.
-        """
-        self.zygote.keep_alive()
-        if self._next_zygote is not None:
-            self._next_zygote.keep_alive()
-        if self.zygote.forks:
-            wanted = self._spares + waiting - self._count_fresh()
-            for _ in range(min(wanted, self._room(), len(self._free_rows))):
-                self._fork()
-        if self._without_room or waiting > self._count_fresh():
-            self.ask_back()
-
-    def _fork(self) -> None:
-        ours, theirs = Channel.pair()
-        worker = Worker(self._free_rows.pop(), ours, self.zygote)
-        self.table.write(worker.row, FREE, 0, 0)
-        self.workers.append(worker)
-        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._loop.on_message(worker))
-        self.zygote.fork(worker.row, theirs)
-        theirs.close()
-
-    def bury(self, worker: Worker) -> None:
-        """Kill what an ended worker has started, let its parent reap it, forget it.
-
-        Until it is reaped its process id cannot be given to another.
-        """
-        if worker.zygote is not None:
-            kill_group(worker.pid)
-            worker.zygote.reap(worker.pid)
-        self.remove(worker)
-        self.kill_orphans()
-
-    def kill_orphans(self) -> None:
-        """Kill what ended workers have left beyond their process groups; it is ours now."""
-        zygotes = {self.zygote.pid, self._next_zygote.pid if self._next_zygote else 0}
-        kill_children(but=zygotes | {worker.pid for worker in self.workers})
-
-    def remove(self, worker: Worker) -> None:
-        self.workers.remove(worker)
-        self._without_room = [entry for entry in self._without_room if entry[0] is not worker]
-        self._loop.unwatch(worker.channel.fileno())
-        worker.channel.close()
-        if worker.pidfd >= 0:
-            self._loop.unwatch(worker.pidfd)
-            os.close(worker.pidfd)
-        self._free_rows.append(worker.row)
-
-    def _retire_one(self, *, used: bool) -> bool:
-        for worker in self.workers:
-            if worker.free and worker.used == used:
-                worker.retire()
-                return True
+    def _send(
+        self, verb: Verb, number: int = 0, value: int = 0, descriptors: Sequence[int] = ()
+    ) -> bool:
+        """Tell it something; False: it has ended, or reads nothing of what it is told."""
+        try:
+            self.channel.send(verb, number, value, descriptors, socket.MSG_DONTWAIT)
+            return True
+        except BlockingIOError:
+            self.condemn("it reads nothing of what it is told")
+        except OSError:  # it has just ended, and its pidfd tells
+            pass
         return False
-
-    def _count_fresh(self) -> int:
-        return sum(worker.fresh for worker in self.workers)
-
-    def _room(self) -> int:
-        """Return how many more workers may handle or wait for something to handle."""
-        counted = sum(not (worker.slow or worker.retired) for worker in self.workers)
-        return self._settings.workers - counted
-
-    # Slow requests.
-
-    def may_read(self, worker: Worker) -> bool:
-        """Count a worker as a reader, if there may be one more."""
-        worker.slow = sum(worker.slow for worker in self.workers) < self._settings.readers
-        return worker.slow
-
-    def ask_room(self, worker: Worker) -> None:
-        """Let a worker wait until there is room to handle its slow request."""
-        self._without_room.append((worker, time.monotonic() + self._settings.read_timeout))
-
-    def give_room(self) -> None:
-        """Let slow requests that are whole be handled, as far as there is room."""
-        while self._without_room:
-            if self._room() <= 0 and not (
-                self._retire_one(used=False) or self._retire_one(used=True)
-            ):
-                return
-            worker, _ = self._without_room.pop(0)
-            worker.slow = False
-            worker.tell(Verb.GO)
-
-    def refuse_those_without_room(self, now: float) -> None:
-        while self._without_room and self._without_room[0][1] <= now:
-            worker, _ = self._without_room.pop(0)
-            worker.tell(Verb.REFUSE)
-
-    # The end of workers.
-
-    def kill_overdue(self) -> None:
-        """Kill whoever has passed its deadline and lives, and what it has started."""
-        now = time.monotonic_ns()
-        for worker in self.workers:
-            state, _, until = self.table.read(worker.row)
-            if state != READING and 0 < until < now - GRACE_NANOSECONDS:
-                worker.kill()
-
-    def end(self) -> None:
-        """End the zygote, the workers and what they have left behind; wait for all of it.
-
-        Those that do not end by themselves are killed.
-        """
-        for worker in self.workers:
-            worker.channel.close()
-        self.zygote.close()
-        if self._next_zygote is not None:
-            self._next_zygote.close()
-        give_up_at = time.monotonic() + END_SECONDS
-        while reap_children() and time.monotonic() < give_up_at + END_SECONDS:
-            if time.monotonic() >= give_up_at:
-                for worker in self.workers:
-                    worker.kill()
-                kill_children()
-            time.sleep(0.005)

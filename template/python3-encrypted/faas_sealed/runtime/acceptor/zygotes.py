@@ -1,4 +1,4 @@
-"""The zygote's process, as the acceptor sees it."""
+"""The zygote's process, as the acceptor sees it, and the change from one zygote to the next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from select import EPOLLIN
-from typing import Protocol
 
+from faas_sealed.runtime.acceptor.loop import Loop
 from faas_sealed.runtime.shared.channel import Channel, Verb
 from faas_sealed.runtime.shared.log import say
 
@@ -20,47 +19,41 @@ BACK_OFF_SECONDS = (0.1, 10.0)
 FORK_PAUSE_SECONDS = 0.05
 
 
-class Loop(Protocol):
-    """The acceptor, as far as it lets others wait for descriptors."""
-
-    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None: ...
-
-    def unwatch(self, fd: int) -> None: ...
-
-
-class Owner(Protocol):
-    """The pool, as far as it is told what becomes of the workers that it asks for."""
-
-    def on_ready(self, zygote: ZygoteProcess) -> None: ...
-
-    def on_forked(self, row: int, pid: int, pidfd: int) -> None: ...
-
-    def on_unforked(self, row: int) -> None: ...
-
-    def on_lost(self, zygote: ZygoteProcess) -> None: ...
-
-
 class ZygoteProcess:
     """Starts the zygote, again and again if need be, and asks it for workers.
 
     It inherits the descriptors of the table and of the memory with what is deployed.
     """
 
-    def __init__(self, table: int, deployed: int) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        table: int,
+        deployed: int,
+        *,
+        on_ready: Callable[[ZygoteProcess], None],
+        on_forked: Callable[[int, int, int], None],
+        on_unforked: Callable[[int], None],
+        on_lost: Callable[[ZygoteProcess], None],
+    ) -> None:
+        """`on_forked` gets row, process id and pidfd of a worker, `on_unforked` the row.
+
+        The workers of a zygote that is lost live on.
+        """
         self.pid = 0
         self.ready = False
+        self._loop = loop
         self._table = table
         self._deployed = deployed
+        self._on_ready = on_ready
+        self._on_forked = on_forked
+        self._on_unforked = on_unforked
+        self._on_lost = on_lost
         self._channel: Channel | None = None
         self._since = 0.0
         self._back_off = BACK_OFF_SECONDS[0]
         # Until then nothing that has failed is tried again.
         self._pause_until = 0.0
-
-    def serve(self, loop: Loop, owner: Owner) -> None:
-        """Tell `owner`, from within `loop`, what happens; call before anything else."""
-        self._loop = loop
-        self._owner = owner
 
     def keep_alive(self) -> None:
         """Start it, if it does not run and the time has come."""
@@ -74,7 +67,8 @@ class ZygoteProcess:
 
     def pause(self) -> float:
         """Return in how many seconds what has failed is to be tried again."""
-        return self._pause_until - time.monotonic() if self._pausing() else math.inf
+        left = self._pause_until - time.monotonic()
+        return left if left > 0 else math.inf
 
     def fork(self, row: int, channel: Channel) -> None:
         """Ask for a worker with this row of the table and this end of a channel."""
@@ -113,7 +107,7 @@ class ZygoteProcess:
         finally:
             theirs.close()
         self._channel = ours
-        self._loop.watch(ours.fileno(), EPOLLIN, lambda _: self._take_messages(ours))
+        self._loop.watch(ours.fileno(), lambda: self._take_messages(ours))
 
     def _spawn(self, channel: Channel) -> None:
         inherited = (channel.fileno(), self._table, self._deployed)
@@ -144,19 +138,19 @@ class ZygoteProcess:
             verb, row, pid, descriptors = message
             if verb is Verb.READY:
                 self.ready = True
-                self._owner.on_ready(self)
+                self._on_ready(self)
             elif verb is Verb.FORKED:
-                self._owner.on_forked(row, pid, descriptors[0])
+                self._on_forked(row, pid, descriptors[0])
             else:
                 self._pause_until = time.monotonic() + FORK_PAUSE_SECONDS
-                self._owner.on_unforked(row)
+                self._on_unforked(row)
 
     def _lose(self, channel: Channel) -> None:
         self._loop.unwatch(channel.fileno())
         channel.close()
         self._channel = None
         self.ready = False
-        self._owner.on_lost(self)
+        self._on_lost(self)
         self._start_later("the zygote has ended")
 
     def _start_later(self, reason: str) -> None:
@@ -165,3 +159,86 @@ class ZygoteProcess:
         say(f"{reason}; starting it again in {self._back_off:g} s")
         self._pause_until = time.monotonic() + self._back_off
         self._back_off = min(2 * self._back_off, BACK_OFF_SECONDS[1])
+
+
+class Zygotes:
+    """The zygote that forks, and its successor while that reads what is newly deployed."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        table: int,
+        deployed: int,
+        *,
+        on_forked: Callable[[int, int, int], None],
+        on_unforked: Callable[[int], None],
+        on_lost: Callable[[ZygoteProcess], None],
+        on_changed: Callable[[], None],
+    ) -> None:
+        """The first three are told what ZygoteProcess tells; the last of a change of zygotes."""
+        self._loop = loop
+        self._table = table
+        self._on_forked = on_forked
+        self._on_unforked = on_unforked
+        self._on_lost = on_lost
+        self._on_changed = on_changed
+        self._present = self._zygote(deployed)
+        self._next: ZygoteProcess | None = None
+
+    def keep_alive(self) -> None:
+        """Start those that do not run, if the time has come."""
+        self._present.keep_alive()
+        if self._next is not None:
+            self._next.keep_alive()
+
+    @property
+    def ready(self) -> bool:
+        return self._present.ready
+
+    @property
+    def forks(self) -> bool:
+        """Whether a worker can be asked for now."""
+        return self._present.forks
+
+    def pause(self) -> float:
+        """Return in how many seconds what has failed is to be tried again."""
+        return self._present.pause()
+
+    def fork(self, row: int, channel: Channel) -> ZygoteProcess:
+        """Ask for a worker, and return who was asked."""
+        self._present.fork(row, channel)
+        return self._present
+
+    def replace(self, deployed: int) -> None:
+        """Change over to a zygote with other memory, as soon as it has read that."""
+        if self._next is not None:
+            self._next.close()
+        self._next = self._zygote(deployed)
+        self._next.keep_alive()
+
+    def pids(self) -> set[int]:
+        return {self._present.pid, self._next.pid if self._next else 0}
+
+    def close(self) -> None:
+        self._present.close()
+        if self._next is not None:
+            self._next.close()
+
+    def _zygote(self, deployed: int) -> ZygoteProcess:
+        return ZygoteProcess(
+            self._loop,
+            self._table,
+            deployed,
+            on_ready=self._on_ready,
+            on_forked=self._on_forked,
+            on_unforked=self._on_unforked,
+            on_lost=self._on_lost,
+        )
+
+    def _on_ready(self, zygote: ZygoteProcess) -> None:
+        if zygote is not self._next:
+            return
+        before, self._present, self._next = self._present, zygote, None
+        before.close()
+        self._on_lost(before)
+        self._on_changed()

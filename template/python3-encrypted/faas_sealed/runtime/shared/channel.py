@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 _MESSAGE = struct.Struct("<B3xIQ")
 _CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
-_DESCRIPTOR_BYTES = array.array("i").itemsize
+_ANCILLARY_BYTES = socket.CMSG_SPACE(array.array("i").itemsize)
 
 
 class Verb(enum.IntEnum):
@@ -57,32 +57,46 @@ class Channel:
         self.socket.close()
 
     def send(
-        self, verb: Verb, number: int = 0, value: int = 0, descriptors: Sequence[int] = ()
+        self,
+        verb: Verb,
+        number: int = 0,
+        value: int = 0,
+        descriptors: Sequence[int] = (),
+        flags: int = 0,
     ) -> None:
+        """Send a message, with descriptors of which the other end gets copies.
+
+        Raises BlockingIOError where `flags` has MSG_DONTWAIT and too many lie unread.
+        """
         ancillary = (
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
             if descriptors
             else []
         )
-        self.socket.sendmsg([_MESSAGE.pack(verb, number, value)], ancillary)
+        self.socket.sendmsg([_MESSAGE.pack(verb, number, value)], ancillary, flags)
 
-    def receive(self, flags: int = 0) -> tuple[Verb, int, int, list[int]] | None:
+    def receive(
+        self, flags: int = 0, *, descriptors: bool = True
+    ) -> tuple[Verb, int, int, list[int]] | None:
         """Return verb, number, value and descriptors, or None when the other end is closed.
 
-        Raises BlockingIOError where `flags` has MSG_DONTWAIT and nothing is there.
+        Without `descriptors` the kernel drops those that come. Raises BlockingIOError where
+        `flags` has MSG_DONTWAIT and nothing is there, ValueError for what is no message.
         """
         try:
             data, ancillary, _, _ = self.socket.recvmsg(
-                _MESSAGE.size,
-                socket.CMSG_SPACE(_DESCRIPTOR_BYTES),
+                _MESSAGE.size + 1,  # more than a message is none
+                _ANCILLARY_BYTES if descriptors else 0,
                 flags | _CLOEXEC,
             )
         except ConnectionResetError:
             return None
         if not data:
             return None
-        descriptors = array.array("i")
+        attached = array.array("i")
         for _, _, content in ancillary:
-            descriptors.frombytes(content)
+            attached.frombytes(content)
+        if len(data) != _MESSAGE.size:
+            raise ValueError(f"a message is {len(data)} bytes, expected {_MESSAGE.size}")
         verb, number, value = _MESSAGE.unpack(data)
-        return Verb(verb), number, value, list(descriptors)
+        return Verb(verb), number, value, list(attached)

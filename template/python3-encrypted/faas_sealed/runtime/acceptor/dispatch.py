@@ -1,0 +1,164 @@
+"""The dispatch of connections to workers: both queues, and the policy of who gets what."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from faas_sealed.runtime.acceptor.connection import Connection
+from faas_sealed.runtime.acceptor.pool import Pool
+from faas_sealed.runtime.acceptor.workers import (
+    COUNTED,
+    READERS,
+    UNUSED,
+    USED_AND_FREE,
+    Life,
+    WorkerProcess,
+)
+from faas_sealed.settings import Settings
+
+# So many fresh workers are kept ready, by isolation. With `request` each request takes one,
+# and should not have to wait for a fork.
+SPARES = {"request": 4, "burst": 2, "warm": 2}
+
+
+class Dispatch:
+    """Gives connections to workers, and room to workers whose request was slow to come.
+
+    At most `seal_workers` processes wait or handle at any time, so at most as many
+    handlers run. A worker that waits for the rest of a slow request counts as a reader
+    instead, and asks for room when it has all of it.
+    """
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings = settings
+        self._spares = min(SPARES[settings.isolation], settings.workers)
+        self._pool = pool
+        self._waiting: deque[Connection] = deque()  # for a worker
+        self._asking: deque[WorkerProcess] = deque()  # for room
+
+    def take(self, connection: Connection) -> bool:
+        """Give a readable connection to a worker, or let it wait; False: too many wait already."""
+        if not self._waiting and self._hand_over(connection):
+            return True
+        if len(self._waiting) >= self._settings.waiting:
+            return False
+        connection.give_up_at = time.monotonic() + self._settings.read_timeout
+        self._waiting.append(connection)
+        return True
+
+    def take_slow(self, worker: WorkerProcess) -> None:
+        """Count a worker as a reader, if there may be one more."""
+        if worker.life is Life.SLOW or self._count(READERS) < self._settings.readers:
+            worker.read_slowly()
+        else:
+            worker.refuse()
+
+    def take_whole(self, worker: WorkerProcess) -> None:
+        """Let a worker wait until there is room to handle its slow request."""
+        worker.ask(time.monotonic() + self._settings.read_timeout)
+        self._asking.append(worker)
+
+    def turn(self) -> None:
+        """Serve those who wait with what has become free, and have missing workers forked."""
+        # In this order: those who need more than a free worker would wait for ever
+        # behind those who do not.
+        self._give_room()
+        self._make_way()
+        self._serve_waiting()
+        self._let_rest()
+        self._replenish()
+
+    def ask_back(self) -> None:
+        """Ask for the connection of every worker that keeps one in case more comes."""
+        for worker in self._pool.workers:
+            worker.ask_back()
+
+    def give_up(self, now: float) -> Iterator[Connection]:
+        """Yield connections that have waited too long, and refuse workers that have."""
+        while self._waiting and self._waiting[0].give_up_at <= now:
+            yield self._waiting.popleft()
+        while (worker := self._first_asking()) and worker.give_up_at <= now:
+            self._asking.popleft()
+            worker.refuse()
+
+    def _hand_over(self, connection: Connection) -> bool:
+        worker = self._find_free(fresh=connection.needs_fresh_worker)
+        if worker is None or not worker.serve(connection):
+            return False
+        connection.needs_fresh_worker = False
+        return True
+
+    def _find_free(self, *, fresh: bool) -> WorkerProcess | None:
+        """Return a worker that can take a connection: a used one, unless it must be `fresh`."""
+        found: WorkerProcess | None = None
+        for worker in self._pool.workers:
+            if worker.life is Life.FRESH:
+                found = found or worker
+            elif not fresh and worker.life in USED_AND_FREE:
+                return worker
+        return found
+
+    def _first_asking(self) -> WorkerProcess | None:
+        """Return the worker that asked for room first and still waits for it."""
+        while self._asking and self._asking[0].life is not Life.ASKING:  # it has ended since
+            self._asking.popleft()
+        return self._asking[0] if self._asking else None
+
+    def _give_room(self) -> None:
+        """Let slow requests that are whole be handled, as far as there is room."""
+        while worker := self._first_asking():
+            if self._room() <= 0 and not (
+                self._retire_one({Life.FRESH}) or self._retire_one(USED_AND_FREE)
+            ):
+                return
+            self._asking.popleft()
+            worker.handle()
+
+    def _make_way(self) -> None:
+        """Let used workers that are free go, if there is no room for the fresh ones needed."""
+        needing_fresh = sum(waiting.needs_fresh_worker for waiting in self._waiting)
+        # Room is below zero when a reader has handed back its connection: it counts again.
+        for _ in range(needing_fresh - self._count(UNUSED) - self._room()):
+            self._retire_one(USED_AND_FREE)
+
+    def _serve_waiting(self) -> None:
+        for connection in list(self._waiting):
+            if self._find_free(fresh=False) is None:
+                return
+            if self._hand_over(connection):
+                self._waiting.remove(connection)
+
+    def _let_rest(self) -> None:
+        """Tell workers that have yielded, and got nothing for it, to wait no longer."""
+        for worker in self._pool.workers:
+            if worker.life is Life.EXPECTANT:
+                worker.rest()
+
+    def _replenish(self) -> None:
+        """Have workers forked until there is a fresh one for each who waits, and the spares.
+
+        If there is no room for so many, ask for connections that workers keep in case more comes.
+        """
+        zygotes, waiting = self._pool.zygotes, len(self._waiting)
+        zygotes.keep_alive()
+        if zygotes.forks:
+            self._pool.fork(min(self._spares + waiting - self._count(UNUSED), self._room()))
+        if self._first_asking() or waiting > self._count(UNUSED):
+            self.ask_back()
+
+    def _retire_one(self, lives: AbstractSet[Life]) -> bool:
+        for worker in self._pool.workers:
+            if worker.life in lives:
+                worker.retire()
+                return True
+        return False
+
+    def _count(self, lives: AbstractSet[Life]) -> int:
+        return sum(worker.life in lives for worker in self._pool.workers)
+
+    def _room(self) -> int:
+        """Return how many more workers may handle or wait for something to handle."""
+        return self._settings.workers - self._count(COUNTED)
