@@ -1,4 +1,4 @@
-"""Updates: what is deployed changes, and new requests are served from that."""
+"""The watch over what is deployed: it takes new sealed files and secrets that fit the others."""
 
 from __future__ import annotations
 
