@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.leaks import traffic
 from tests.leaks.client import Client
-from tests.leaks.conftest import may_trace
 from tests.leaks.plants import Plants
-from tests.runtime.processes import wait_ended, workers, zygote
-from tests.support import Function, serve
+from tests.leaks.tracing import traced
+from tests.support import serve
 
 # What can open or name a file (syscalls(2)).
 CALLS = (
@@ -47,7 +40,7 @@ def test_no_file_is_made_or_written(tmp_path: Path, libraries: list[str]) -> Non
             transport=[plants.transport],
             seal_max_body="64MiB",
         ) as function,
-        traced(function, tmp_path) as trace,
+        traced(function, tmp_path, CALLS) as trace,
         Client(function, plants) as client,
     ):
         for each in traffic.PATIENT if libraries else (traffic.failures,):
@@ -74,32 +67,6 @@ def upload(client: Client) -> None:
         "receive_upload", body=body, content_type="multipart/form-data; boundary=end"
     )
     assert answer.body == content[::-1]
-
-
-@contextmanager
-def traced(function: Function, folder: Path) -> Iterator[Path]:
-    """Write down the calls of all processes of a function, from now on."""
-    if not may_trace() or shutil.which("strace") is None:
-        pytest.skip("not run: it takes strace, and the right to trace these processes")
-    trace = folder / "trace"
-    pids = [function.process.pid, zygote(function)]
-    options = ("--follow-forks", f"--trace={CALLS}", "--signal=none", "--quiet=exit")
-    with subprocess.Popen(
-        ["strace", *options, f"--output={trace}", *(f"--attach={pid}" for pid in pids)],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as strace:
-        try:
-            assert strace.stderr is not None
-            for _ in pids:
-                assert "attached" in strace.stderr.readline()
-            untraced = workers(function)
-            for pid in untraced:
-                os.kill(pid, signal.SIGKILL)
-            wait_ended(*untraced)
-            yield trace
-        finally:
-            strace.terminate()
 
 
 def changes(trace: Path) -> list[str]:

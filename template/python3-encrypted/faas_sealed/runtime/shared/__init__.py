@@ -1,1 +1,1 @@
-"""What acceptor, zygote and workers have in common: memory, messages, the log, what is deployed."""
+"""The ground under acceptor, zygote and workers: shared memory, messages, log, what is deployed."""

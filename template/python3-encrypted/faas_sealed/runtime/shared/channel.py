@@ -34,7 +34,7 @@ class Verb(enum.IntEnum):
     # worker → acceptor: `number` is the connection
     IDLE = 11  # yours again, nothing of it is under way
     UNREAD = 12  # yours again, unread: only a fresh worker may wait for the rest
-    CLOSE = 13  # the last reply is sent: close when the peer has
+    CLOSE = 13  # the last answer is sent: close when the peer has
     SLOW = 14  # the request is not whole yet: count me as a reader
     WHOLE = 15  # the slow request is whole: may I handle it?
 

@@ -1,4 +1,4 @@
-"""What is deployed: the sealed file, and the secrets that go with it. All may change."""
+"""The sealed file that is deployed, and the secrets that go with it. All of them may change."""
 
 from __future__ import annotations
 

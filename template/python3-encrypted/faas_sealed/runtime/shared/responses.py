@@ -19,7 +19,7 @@ _OURS = frozenset({"connection", "content-length", "transfer-encoding", "keep-al
 
 
 class BodyFailed(Exception):
-    """The iterable that produces a body raised `cause`; part of the reply is sent."""
+    """The iterable that produces a body raised `cause`; part of the answer is sent."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__()

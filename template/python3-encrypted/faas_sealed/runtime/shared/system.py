@@ -1,4 +1,4 @@
-"""What the kernel is asked for and the standard library does not offer."""
+"""Calls of the kernel that the standard library does not offer."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 After a worker's death the table alone tells what became of its connection, and whose key
 had been presented. It lies in a memfd: anonymous memory that survives the exec of a
-zygote. No request, key or reply ever comes here.
+zygote. No request, key or answer ever comes here.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import os
 import struct
 
 # What a worker is doing, and so what its death means for its connection.
-FREE = 0  # has read nothing of it, or has replied to all that it has read
+FREE = 0  # nothing of it is read, or all that is read is answered
 READING = 1  # bytes of the request may be gone from the socket
 HANDLING = 2
-REPLYING = 3  # bytes of the reply may be on their way
+REPLYING = 3  # bytes of the answer may be on their way
 REPLIED = 4  # it has been sent, or given up, and the connection carries no other
 
 # Native and aligned, so that each member is stored at once; the state comes last.
