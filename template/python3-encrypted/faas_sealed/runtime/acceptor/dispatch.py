@@ -146,7 +146,7 @@ class Dispatch:
         zygotes.keep_alive()
         if zygotes.forks:
             self._pool.fork(min(self._spares + waiting - self._count(UNUSED), self._room()))
-        if self._first_asking() or waiting > self._count(UNUSED):
+        if self._first_asking() or (waiting and waiting > self._count(UNUSED)):
             self.ask_back()
 
     def _retire_one(self, lives: AbstractSet[Life]) -> bool:
