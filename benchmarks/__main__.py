@@ -1,4 +1,4 @@
-"""make bench: measures everything side by side, and writes results.md.
+"""The benchmarks: `make bench` measures everything side by side, and writes results.md.
 
 Each round starts every contestant in turn, so that what disturbs the machine for a
 while disturbs them all; a figure is the median over the rounds.
@@ -10,6 +10,7 @@ import shutil
 import socket
 import statistics
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,19 +27,22 @@ from benchmarks.running import WATCHDOG, running
 
 RESULTS = Path(__file__).parent / "results.md"
 CLIENTS = (1, 8, 64)
+MARKDOWN_WIDTH = 120
 
 INTRODUCTION = """\
 # Figures
 
 Made by `make bench`. On another machine only the ratios mean anything: run it on yours.
 
-Measured {machine}.
-Median of {rounds} rounds, in each of which every server was started anew and met wrk for
-{seconds} s at each number of clients, one server after the other. The handler greets the name in
-the query. **Bold** is the throughput as a ratio to the first row; then requests a second, and
-latencies as ratios to the first row: below 1 is quicker. `burst`, `warm` and `request` are ours,
-by `seal_isolation`: each request brings its key, raw or in a key token for that request, which
-is opened each time (post-quantum HPKE); with sealed bodies request and reply are encrypted too.
+Measured {machine}. Each figure is the median of {rounds} rounds. In each round every server was
+started anew, one after the other, and met wrk for {seconds} s at each number of clients. The
+handler greets the name in the query.
+
+**Bold** is the throughput as a ratio to the first row. Then come requests a second, and latencies
+as ratios to the first row: below 1 is quicker. `burst`, `warm` and `request` are ours, named by
+their `seal_isolation`. Each request to them brings its key: raw, or in a key token for that
+request, which is opened each time (post-quantum HPKE). With sealed bodies, request and answer are
+encrypted, too.
 """
 
 
@@ -47,10 +51,10 @@ is opened each time (post-quantum HPKE); with sealed bodies request and reply ar
 @click.option("--seconds", default=3, show_default=True, help="For each run of wrk.")
 @click.option("--output", type=click.Path(path_type=Path), default=RESULTS)
 def bench(rounds: int, seconds: int, output: Path) -> None:
-    """Measure throughput, latency, start, memory and image, and write a page about it."""
+    """Measure throughput, latency, start, memory and image, and write a page about them."""
     if not shutil.which("wrk"):
         sys.exit("error: wrk is not on PATH\nhint: apt-get install wrk")
-    page = [INTRODUCTION.format(machine=report.machine(), rounds=rounds, seconds=seconds)]
+    page = [_introduction(rounds, seconds)]
     with (
         TemporaryDirectory() as folder,
         Progress(console=Console(stderr=True), transient=True) as progress,
@@ -78,6 +82,11 @@ def bench(rounds: int, seconds: int, output: Path) -> None:
             page += [f"Not measured: Docker or its image {images.BASE} is not at hand."]
     output.write_text("\n".join(page) + "\n")
     click.echo("\n".join(page))
+
+
+def _introduction(rounds: int, seconds: int) -> str:
+    text = INTRODUCTION.format(machine=report.machine(), rounds=rounds, seconds=seconds)
+    return "\n\n".join(textwrap.fill(part, MARKDOWN_WIDTH) for part in text.split("\n\n"))
 
 
 def _loads(

@@ -1,4 +1,4 @@
-"""What is measured: the same handler behind different servers."""
+"""The contestants: the same handler behind different servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ISOLATIONS = ("burst", "warm", "request")
 OFFICIAL_PORT = 5000
 FUNCTION = "bench"
 QUERY = "name=you"
-# wrk presents the same token all the time; it is opened every time.
+# wrk presents the same token each time, and a worker opens it each time.
 LIFETIME_SECONDS = 24 * 3600
 
 
@@ -36,9 +36,9 @@ def _as_it_is(body: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server: its command, its variables, where it listens, and what it is asked.
+    """A server: its command, its environment, its port, and the request that it gets.
 
-    With a `body` the request is a POST. `read` makes of an answer's body what the
+    With a `body` the request is a POST. `read` turns the body of an answer into what the
     handler has said.
     """
 
@@ -53,9 +53,9 @@ class Contestant:
 
 
 def contestants(folder: Path, port: int) -> list[Contestant]:
-    """Return all that can be measured here; `folder` is for what they need.
+    """Return all contestants that can run here; they keep their files in `folder`.
 
-    The first is what the others are compared with.
+    The others are compared with the first.
     """
     plain = Contestant(
         "Flask and waitress",

@@ -1,4 +1,4 @@
-"""What every contestant serves: as little as shows that the request has arrived."""
+"""The handler of every contestant: just enough to show that the request has arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much an image adds to the one that it is built from."""
+"""The size that an image adds to the one that it is built from."""
 
 from __future__ import annotations
 

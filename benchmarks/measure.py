@@ -1,4 +1,4 @@
-"""What is measured of one contestant, and with what."""
+"""The measurements of one contestant: its load, by wrk, and its memory at rest."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from benchmarks.running import Running, session
 
 SCRIPT = Path(__file__).parent / "wrk.lua"
-# So long after the last answer, so that bursts are over and lingering workers gone.
+# This long after the last answer, bursts are over and lingering workers are gone.
 IDLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw; latencies in milliseconds."""
+    """The figures of one run of wrk; throughput in requests a second, latencies in milliseconds."""
 
     throughput: float
     p50: float
@@ -27,9 +27,9 @@ class Load:
 
 
 def load(server: Running, clients: int, seconds: int) -> Load:
-    """Send requests from so many connections, each as soon as the last is answered.
+    """Send requests on `clients` connections: on each, the next one once the last is answered.
 
-    Raises RuntimeError if one of them failed: a figure for errors would be worth nothing.
+    Raises RuntimeError if a request failed: figures with errors in them are worth nothing.
     """
     command = ("wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s")
     options = ("--header", server.header, "--script", str(SCRIPT))
@@ -58,8 +58,11 @@ def middle(loads: Iterable[Load]) -> Load:
 
 
 def idle_memory(server: Running) -> float:
-    """Return the memory of all its processes in MiB, shared pages divided among those
-    who share them (PSS; proc(5), /proc/PID/smaps_rollup)."""
+    """Return the memory of all the server's processes in MiB.
+
+    A shared page is divided among the processes that share it (PSS; proc(5),
+    /proc/PID/smaps_rollup).
+    """
     time.sleep(IDLE_SECONDS)
     kibibytes = 0
     for pid in session(server.pid):

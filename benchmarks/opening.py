@@ -1,4 +1,4 @@
-"""What the cryptography of a request costs, beside the whole of it."""
+"""The cost of the cryptography in a request, step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPEAT = 5
 
 
 def costs() -> dict[str, float]:
-    """Return the microseconds of each step: the least of a few series of many runs."""
+    """Return the microseconds that each step takes: the least of a few series of many runs."""
     key, seed, session = (os.urandom(32) for _ in range(3))
     transport = PrivateKey(os.urandom(32))
     sealed = seal(

@@ -1,4 +1,4 @@
-"""The figures as a page."""
+"""The tables of the page, and the line about the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import Load, middle
 
-# By contestant, then by number of clients: what each round saw.
+# The loads of all rounds, by contestant and then by number of clients.
 Loads = Mapping[str, Mapping[int, list[Load]]]
 
 
@@ -40,7 +40,7 @@ def _cell(one: Load, first: Load) -> str:
 
 
 def figures_table(names: Iterable[str], columns: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return a table of one figure a column; each has its ratio to the first row."""
+    """Return a table with one kind of figure a column, each with its ratio to the first row."""
     names = list(names)
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     for name in names:
@@ -53,7 +53,7 @@ def figures_table(names: Iterable[str], columns: Mapping[str, Mapping[str, float
 
 
 def costs_table(costs: Mapping[str, float], loads: Loads) -> list[str]:
-    """Return a table of what steps cost, beside a whole request of one client."""
+    """Return a table of the steps' costs, each with its share of a whole request of one client."""
     name = next(name for name in loads if "token" in name)
     whole = 1e6 / middle(loads[name][1]).throughput
     lines = [f"A request of one client with a key token takes {whole:,.0f} µs.", ""]
@@ -63,7 +63,7 @@ def costs_table(costs: Mapping[str, float], loads: Loads) -> list[str]:
 
 
 def machine() -> str:
-    """Return what this was measured on, in a line."""
+    """Return the date, the machine and the versions, in one line."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("flask", "waitress"))
     return (
         f"{date.today().isoformat()}, {os.cpu_count()} CPUs ({_processor()}), Linux "

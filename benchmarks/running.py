@@ -1,4 +1,4 @@
-"""A contestant while it runs, with the watchdog in front of it or without."""
+"""A contestant while it runs, behind the watchdog or without it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _END = 10.0
 
 @dataclass(frozen=True)
 class Running:
-    """A server that has answered once: where, how long that took, its first process."""
+    """A server that has answered once: its address, its start in seconds, its first process."""
 
     url: str
     header: str
@@ -34,9 +34,9 @@ class Running:
 
 @contextmanager
 def running(contestant: Contestant, watchdog_port: int | None = None) -> Iterator[Running]:
-    """Start a contestant and wait for its first 200; in the end nothing of it is left."""
+    """Start a contestant and wait for its first 200; in the end, end all its processes."""
     with socket.create_server(("127.0.0.1", contestant.port)):
-        pass  # nobody else answers there
+        pass  # no other server answers there
     port = watchdog_port or contestant.port
     url = f"http://127.0.0.1:{port}/?{QUERY}"
     environ = {

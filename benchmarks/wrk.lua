@@ -1,4 +1,4 @@
--- The request's body, in hexadecimal digits; with one it is a POST.
+-- The request's body, in hexadecimal digits; a request with a body is a POST.
 local body = os.getenv("BODY")
 if body ~= "" then
   wrk.method = "POST"

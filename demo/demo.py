@@ -1,9 +1,9 @@
-"""Seal the sample, serve it, and call it: with its key, without, and with others'.
+"""The demo: seals the sample, serves it, and calls it with its key, without, and with another's.
 
     python demo/demo.py              with `faas-seal local-run`
     python demo/demo.py --openfaas   with `faas-cli build`, Docker and the watchdog
 
-Everything happens in a temporary folder, which is gone at the end.
+Everything happens in a temporary folder, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ console = Console(highlight=False, width=100)
 
 
 class DemoFailed(Exception):
-    """Something did not go as the transcript says it does."""
+    """A step of the demo that did not do what the transcript says."""
 
 
 class Demo:
@@ -67,7 +67,7 @@ class Demo:
         )
 
     def run(self, *command: str, status: int = 0) -> str:
-        """Show and run a command; it must end with `status`."""
+        """Show and run a command, which must end with `status`."""
         console.print(f"[bold]$ {' '.join(command)}[/bold]", markup=True)
         result = subprocess.run(
             command, cwd=self.folder, env=self.environment, text=True, capture_output=True
@@ -94,7 +94,7 @@ class Demo:
         self.failures += not held
 
     def calls(self, url: str) -> None:
-        step("Call it with a key token: the function key, sealed for one request alone")
+        step("Call it with a key token: the function key, sealed for one request only")
         key = FunctionKey.of_project(NAME, self.folder)
         answer = self.call("with a token", 200, url, auth=key)
         token = {HEADER: answer.request.headers[HEADER]}
@@ -102,7 +102,7 @@ class Demo:
         sealed = FunctionKey.of_project(NAME, self.folder, sealed_body=True)
         self.call("with question and answer sealed as well", 200, url, auth=sealed)
         self.call("without a key", 401, url)
-        step("Or with the key itself, for curl over TLS to a gateway that one trusts")
+        step("Or call it with the key itself, as with curl over TLS to a gateway that you trust")
         self.call("with the raw key", 200, url, headers={HEADER: key.text})
         other = FunctionKey.generate().text
         self.call("with the key of another function", 403, url, headers={HEADER: other})
@@ -127,13 +127,13 @@ class Demo:
             timeout=30,
         )
         console.print(f"  {started.stderr.strip()}", markup=False)
-        self.check(started.returncode != 0, "and the runtime does not start with it")
+        self.check(started.returncode != 0, "the runtime does not start with the altered file")
 
     def search(self, what: str, target: str) -> None:
         """Let `faas-seal scan` look for the source and the key; nothing may be found."""
         result = self.scan(target)
         if result is None:
-            console.print(f"  - {what} is closed to this user; root may search it")
+            console.print(f"  - this user may not read {what}; root may search it")
             return
         hits = result["hits"]
         self.check(not hits, f"{what}: {len(hits)} hits, of {result['needles']} needles")
@@ -157,13 +157,15 @@ class Demo:
         return result
 
     def prove_search(self) -> None:
-        step("Search for lines, constants and names of the source, and for the key")
+        step("Search everything for lines, constants and names of the source, and for the key")
         found = {hit["canary"] for hit in self.scan(NAME)["hits"]}
         self.check(bool(found), f"the search finds {len(found)} of them in the source itself")
 
     def search_memory(self, root: int) -> None:
-        """Search the function's processes. The gateway and the watchdog, which pass the key
-        on, are not among them."""
+        """Search the memory of the function's processes.
+
+        The gateway and the watchdog are not among them: they pass the key on.
+        """
         time.sleep(LINGER_SECONDS)
         self.search("the memory of the function's processes", f"pid:{acceptor_below(root)}")
 
@@ -212,7 +214,7 @@ class Demo:
 
     @contextlib.contextmanager
     def serving(self, *command: str, url: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
-        """Run a command that serves until it is interrupted; wait until it answers."""
+        """Run a command that serves until it is interrupted; yield once it answers."""
         console.print(f"[bold]$ {' '.join(command)}[/bold]")
         output = self.folder / "serving.log"
         with output.open("w") as log:

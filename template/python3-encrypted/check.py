@@ -1,8 +1,8 @@
-"""Runs while the image is built, and is not in it: is the sealed file whole?
+"""The build's check that the sealed file is whole. This module is not in the image.
 
-A build has no key and does not know whom the function trusts, so the signature is
-compared with the author that the file itself names. This finds files that were cut
-or whose line ends were converted on their way. The runtime compares the author.
+A build has no key and does not know which author the function trusts, so the signature
+is checked with the author that the file itself names. This finds files that were cut,
+or whose line ends were converted, on their way. The runtime compares the author.
 """
 
 from __future__ import annotations

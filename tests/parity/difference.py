@@ -1,4 +1,4 @@
-"""A difference between the templates, and the outcomes of ours in short."""
+"""A difference between the two templates, and short forms of our outcomes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where our answers are not python3-http's, what they are, and why.
+"""The differences: where our answers are not python3-http's, what they are, and why.
 
-Each case that is named here must differ, with just this outcome; every other must not.
+A case that is named here must differ, with exactly this outcome; no other case may differ.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tests.parity.outcome import SEALED_LINES, Outcome
 DIFFERENCES = (
     Difference(
         "Exceptions are sealed",
-        "An exception of the handler's, an answer of no known form too, is answered with a problem "
-        "document whose trace only holders of a function key can open. python3-http answers with "
-        "Flask's or waitress's page, and writes the traceback to the log in clear.",
+        "If the handler raises an exception, or returns something of no known form, the answer is "
+        "a problem document, whose trace only holders of a function key can open. python3-http "
+        "answers with Flask's or waitress's page, and writes the traceback to the log in clear.",
         {
             "What is returned": {
                 **raised(
@@ -85,9 +85,9 @@ DIFFERENCES = (
         },
     ),
     Difference(
-        "Who ends is answered for",
-        "python3-http leaves these callers without an answer: a thread of the server's ends, or "
-        "all of it. Here each call has a process that is watched.",
+        "A handler that ends the process",
+        "python3-http leaves these callers without an answer, because a thread of the server ends, "
+        "or the whole server. Here each call has a process that is watched.",
         {
             "What is returned": raised("KeyboardInterrupt", "exec('raise KeyboardInterrupt')"),
             "`sys.exit()`": raised("SystemExit", "sys.exit(3)"),
@@ -96,8 +96,8 @@ DIFFERENCES = (
     ),
     Difference(
         "A handler that cannot be imported",
-        "python3-http ends at the start, with the traceback in the log. Here the handler is first "
-        "seen when a call brings the key: the function starts, and each call is answered.",
+        "python3-http ends at the start, with the traceback in the log. Here nobody sees the "
+        "handler before a call brings the key: the function starts, and each call is answered.",
         {
             "`import` of a module beside it": raised("ModuleNotFoundError", ONE),
             "An exception when it is imported": raised("LookupError", ONE),
@@ -105,8 +105,8 @@ DIFFERENCES = (
     ),
     Difference(
         "A `body` is sent, not its repr",
-        "python3-http sends `str(body)` of all but a dict, which nobody can want for bytes, a list "
-        "or a generator. Here they are sent as bytes, as JSON and piece by piece.",
+        "python3-http sends `str(body)` unless the body is a dict. Nobody can want that for bytes, "
+        "a list or a generator. Here these are sent as bytes, as JSON and piece by piece.",
         {
             "A dict": {
                 "{'body': [1, 2]}": in_json("[1,2]\n"),
@@ -132,8 +132,9 @@ DIFFERENCES = (
     ),
     Difference(
         "Headers that repeat",
-        "A list as a header's value is sent as that many headers, and headers of a JSON body may "
-        "repeat. python3-http sends the list's repr, and only the last of the pairs.",
+        "If a header's value is a list, each item is sent as a header of its own. The headers of a "
+        "JSON body may repeat, too. python3-http sends the list's repr, and only the last of "
+        "several headers of a JSON body.",
         {
             "Headers of the answer": {
                 "{'body': 'x', 'headers': {'Set-Cookie': ['a=1', 'b=2']}}": answer(
@@ -150,8 +151,8 @@ DIFFERENCES = (
     ),
     Difference(
         "What HTTP does not allow is an error",
-        "A status outside 200 to 599, and a header with characters that are not allowed, is the "
-        "handler's error. python3-http sends it, and who receives it does what it likes.",
+        "A status outside 200 to 599 is the handler's error, and so is a header with characters "
+        "that are not allowed. python3-http sends them, and each receiver does what it likes.",
         {
             "Status": raised(
                 "ValueError",
@@ -177,8 +178,8 @@ DIFFERENCES = (
     ),
     Difference(
         "Headers of the connection",
-        "They are the server's business and left out. waitress answers 500 to a handler that sets "
-        "them.",
+        "These headers are the server's business, and left out. In python3-http waitress answers "
+        "500 if a handler sets one.",
         {
             "Headers of the answer": {
                 "{'body': 'xyz', 'headers': {'Transfer-Encoding': 'gzip'}}": answer("xyz"),
@@ -191,7 +192,7 @@ DIFFERENCES = (
     Difference(
         "Every method and path reaches the handler",
         "In python3-http Flask answers OPTIONS, refuses unusual methods, and keeps `/static/` for "
-        "itself. Here only a browser's preflight is answered, because it cannot bring a key.",
+        "itself. Here the runtime answers only a browser's preflight, which cannot bring a key.",
         {
             "`event.method`": {
                 **{
@@ -215,8 +216,8 @@ DIFFERENCES = (
     ),
     Difference(
         "Malformed requests",
-        "They are refused with the same status, but with a problem document like all errors of the "
-        "runtime's.",
+        "Malformed requests are refused with the same status, but with a problem document, like "
+        "all errors of the runtime.",
         {
             "`event.method`": {"get": problem(400, "malformed-request")},
             "`event.query`": {"?a=ü": problem(400, "malformed-request")},
@@ -224,7 +225,7 @@ DIFFERENCES = (
     ),
     Difference(
         "`event.stream`",
-        "There is one attribute more: the body as it arrives.",
+        "`event` has one more attribute: the body as it arrives.",
         {
             "The event and its surroundings": {
                 "[name for name in dir(event) if not name.startswith('_')]": in_json(
@@ -235,8 +236,8 @@ DIFFERENCES = (
     ),
     Difference(
         "A call has the main thread",
-        "It has a process to itself for as long as it takes, so that signals, and libraries that "
-        "want the main thread, work.",
+        "A call has a process to itself for as long as it takes. So signals work, and so do "
+        "libraries that want the main thread.",
         {
             "The event and its surroundings": {
                 "[threading.current_thread() is threading.main_thread()]": in_json("[true]\n")
@@ -245,8 +246,8 @@ DIFFERENCES = (
     ),
     Difference(
         "Modules are executed anew for each call",
-        "So nothing of one call, key and plaintext included, is there for the next. "
-        "`seal_isolation=warm` keeps them, as python3-http does.",
+        "So the next call finds nothing that the modules of the call before held, key and "
+        "plaintext included. `seal_isolation=warm` keeps the modules, as python3-http does.",
         {
             "State of a module": {"the third call on a connection": answer("1")},
             "Threads": {"what a thread has done after the answer": in_json('{"done":[]}\n')},
@@ -254,7 +255,7 @@ DIFFERENCES = (
     ),
     Difference(
         "Flask's routes",
-        "`flask.request` is Flask's, but it has not come by a route: there is none.",
+        "`flask.request` is Flask's, but no route has led to it: the runtime has no routes.",
         {
             "`flask.request`": {
                 "[[request.endpoint, str(request.url_rule), request.view_args, "
@@ -268,8 +269,8 @@ DIFFERENCES = (
     ),
     Difference(
         "Files are never on a disk",
-        "They are read from memory, by `open()`, `pathlib` and `importlib.resources`. What asks "
-        "the kernel does not find them, and they cannot be written.",
+        "`open()`, `pathlib` and `importlib.resources` read the files from memory. Code that asks "
+        "the kernel does not find them, and nothing can write them.",
         {
             "Modules and files": {
                 "[__file__]": in_json('["/sealed/function/handler.py"]\n'),
@@ -286,13 +287,15 @@ DIFFERENCES = (
     ),
     Difference(
         "What is printed is in the log at once",
-        "python3-http's Python keeps it until there are 8 KiB, and loses at its end what is left.",
+        "In python3-http Python keeps what is printed until it has 8 KiB, and loses the rest when "
+        "it ends.",
         {"The log": {"by-print": logged(stdout=("printed",))}},
     ),
     Difference(
         "Two paths are the runtime's",
-        "`GET /.well-known/faas-seal` tells callers what the author has signed, and `…/ready` the "
-        "watchdog that requests may come. `seal_discovery: off` leaves the first to the handler.",
+        "`GET /.well-known/faas-seal` tells callers what the author has signed. `…/ready` tells "
+        "the watchdog that requests may come. `seal_discovery: off` leaves the first to the "
+        "handler.",
         {
             "`event.path`": {
                 "/.well-known/faas-seal": {
@@ -308,8 +311,8 @@ DIFFERENCES = (
     ),
     Difference(
         "Names of modules stay out of the log",
-        "A logger is mostly called as its module is: whatever begins with `function.` is written "
-        "as `function`.",
+        "A logger usually has the name of its module. Here every name that begins with `function.` "
+        "is written as `function`.",
         {
             "The log": {
                 "by-a-logger-of-its-own": logged("ERROR:function:failed"),

@@ -1,8 +1,9 @@
-"""docs/parity.md, from the record and the list of differences: python -m tests.parity.document"""
+"""docs/parity.md, made from the record and the differences: python -m tests.parity.document"""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from tests.parity import recorded
@@ -17,20 +18,22 @@ FILE = Path(__file__).parents[2] / "docs" / "parity.md"
 _HEAD = """\
 # A drop-in for python3-http
 
-OpenFaaS's template `python3-http` was run with the handlers of `tests/parity` and its answers
-recorded; a test holds ours against them. {same} of {all} cases come out alike: the same status,
-headers and body, and where it is about the log the same lines. {differing} differ, in the ways that
-this page lists and in no others.
+OpenFaaS's template `python3-http` was run with the handlers of `tests/parity`, and its answers were
+recorded. A test compares ours with them. {same} of {all} cases have the same outcome: the same
+status, headers and body, and in cases about the log the same lines. {differing} differ, in the ways
+that this page lists and in no others.
 
-Headers of the connection and of the moment are not compared ({left_out}).
-Of a log, the line about the start and the inside of tracebacks are left out. Below, an answer
-without a type has `{html}`.
+Headers of the connection and of the moment are not compared ({left_out}). Of a log, the line about
+the start and the inside of tracebacks are left out. In the tables below, an answer whose type is
+not shown has `{html}`.
 
 Recorded: {versions}.
+
 `make parity` runs the official template again, and makes this page.
 """
 
 _HTML = "text/html; charset=utf-8"
+_WIDTH = 120
 
 
 def text() -> str:
@@ -46,7 +49,11 @@ def text() -> str:
         same=total - len(differing),
         versions=", ".join(f"{name} {version}" for name, version in record.versions.items()),
     )
-    return "\n".join([head, *_differences(record), *_cases(record), ""])
+    return "\n".join([_filled(head), "", *_differences(record), *_cases(record), ""])
+
+
+def _filled(text: str) -> str:
+    return "\n\n".join(textwrap.fill(part, _WIDTH) for part in text.split("\n\n"))
 
 
 def _differences(record: Recorded) -> list[str]:
@@ -57,7 +64,7 @@ def _differences(record: Recorded) -> list[str]:
             for case, ours in cases.items():
                 answers = describe(record.outcomes[group][case]), describe(ours)
                 rows.setdefault(answers, []).append(group if case == ONE else _code(case))
-        lines += [f"### {number}. {difference.title}", "", difference.reason, ""]
+        lines += [f"### {number}. {difference.title}", "", _filled(difference.reason), ""]
         lines += ["| | python3-http | here |", "|---|---|---|"]
         lines += [
             f"| {', '.join(names)} | {theirs} | {ours} |" for (theirs, ours), names in rows.items()
@@ -67,7 +74,7 @@ def _differences(record: Recorded) -> list[str]:
 
 
 def _cases(record: Recorded) -> list[str]:
-    lines = ["## All cases", "", "The last column has the number of a difference.", ""]
+    lines = ["## All cases", "", "The last column has the number of the difference, if any.", ""]
     for group in GROUPS:
         if len(group.cases) > 1:
             lines += [f"### {group.name}", "", *_table([group], record), ""]
@@ -94,7 +101,7 @@ def _code(text: str) -> str:
 
 
 def describe(outcome: Outcome) -> str:
-    """Tell an outcome in a few words of Markdown."""
+    """Return an outcome in a few words of Markdown."""
     if "stderr" in outcome:
         lines = [*outcome["stdout"], *outcome["stderr"]]
         return "<br>".join(map(_code, lines)) or "nothing"

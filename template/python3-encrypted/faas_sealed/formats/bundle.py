@@ -2,8 +2,8 @@
 
 The reader takes a strict subset of the zip format (APPNOTE.TXT 6.3): regular files
 only, stored or deflated, in the order of the directory and with nothing between them,
-no extra fields, comments, data descriptors, encryption or zip64. What a zip says of
-its sizes is never believed: the bounds hold while unpacking.
+no extra fields, comments, data descriptors, encryption or zip64. The reader never
+believes the sizes that a zip states: it holds the bounds while it unpacks.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 def unpack(data: bytes) -> dict[str, bytes]:
     """Return the files of a bundle by name, or raise MalformedBundle.
 
-    The error's message repeats nothing of the bundle: it may reach a log that the
-    bundle must not.
+    The error's message repeats nothing of the bundle: the message may reach a log, and
+    the bundle must not.
     """
     try:
         return _unpack(data)
@@ -152,8 +152,8 @@ def _name_fault(name: str) -> str | None:
 
 def _check_folders(names: Iterable[str]) -> None:
     """Refuse a name that is a file and a folder at once."""
-    # No name has a zero byte: sorted with one for "/", a file's name would stand right
-    # before the names in the folder of that name.
+    # No name has a zero byte. With one in place of each "/", sorting puts the name of a
+    # file right before the names in a folder of the same name.
     ordered = sorted(name.replace("/", "\0") for name in names)
     if any(after.startswith(f"{name}\0") for name, after in pairwise(ordered)):
         raise MalformedBundle("a name is a file and a folder at once")

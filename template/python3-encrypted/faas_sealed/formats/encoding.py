@@ -32,7 +32,7 @@ def base64_decode(text: str) -> bytes:
 def json_encode(value: object) -> bytes:
     """Serialise with sorted members, no spaces, ASCII only (RFC 8259).
 
-    `value` has no numbers but integers from 0 to MAX_INTEGER.
+    The only numbers in `value` are integers from 0 to MAX_INTEGER.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
@@ -62,8 +62,8 @@ def json_decode(data: bytes) -> Any:
 def json_parse(data: bytes) -> Any:
     """Parse UTF-8 JSON in any form (RFC 8259), or raise ValueError.
 
-    Refused all the same are a byte order mark, an object that has a member twice, and
-    numbers but integers from 0 to MAX_INTEGER without a fraction or exponent.
+    It still refuses a byte order mark, an object that has a member twice, and every number
+    that is not an integer from 0 to MAX_INTEGER without a fraction or exponent.
     """
     try:
         return json.loads(
@@ -85,14 +85,14 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_members(value: object, names: str) -> dict[str, Any]:
-    """Return a JSON object that has exactly the members `names`, sorted, with spaces between."""
+    """Return a JSON object with exactly the members `names`: sorted, with spaces between them."""
     if not isinstance(value, dict) or sorted(value) != names.split():
         raise ValueError(f"expected exactly the members {names}")
     return value
 
 
 def read_fixed(value: object, length: int, name: str) -> bytes:
-    """Return the `length` bytes that the JSON string `value` is the base64 of."""
+    """Return the `length` bytes whose base64 is the JSON string `value`."""
     if not isinstance(value, str):
         raise ValueError(f"{name} is not a string")
     data = base64_decode(value)

@@ -1,8 +1,8 @@
 """The one tree of errors.
 
 A class says what its error means everywhere it can appear: `reason` names it,
-`status` is its HTTP status (RFC 9110, section 15), `exit_code` what `faas-seal` ends
-with. `title` and `detail` are the fixed texts of its problem document (RFC 9457);
+`status` is its HTTP status (RFC 9110, section 15), `exit_code` the exit status of
+`faas-seal`. `title` and `detail` are the fixed texts of its problem document (RFC 9457);
 they never contain input. The message of an exception is for the person at the command
 line, and never contains a secret.
 """

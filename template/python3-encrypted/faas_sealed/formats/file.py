@@ -62,7 +62,10 @@ SIGNATURE_BYTES = 64
 
 @dataclass(frozen=True)
 class Recipient:
-    """Who shall open a sealed file: a function key (32 bytes), until when, and whose it is."""
+    """One who can open a sealed file with a function key (32 bytes), until `expires`.
+
+    `to` is that key, sealed to their identity, or None.
+    """
 
     function_key: bytes = field(repr=False)
     expires: int | None = None
@@ -134,20 +137,20 @@ class Unsigned:
 
     @classmethod
     def parse(cls, data: bytes) -> Unsigned:
-        """Return it from its lines and ciphertext in one, or raise MalformedFile."""
+        """Parse the two lines with the ciphertext behind them, or raise MalformedFile."""
         end = data.find(b"\n", len(MAGIC) + 1) + 1
         if not data.startswith(MAGIC + b"\n") or not end:
             raise MalformedFile("this is nothing to sign: its first line is not faas-seal/v1")
         return cls(data[:end], data[end:])
 
     def signature(self, seed: bytes) -> bytes:
-        """Return the signature (64 bytes) of a signing seed (32 bytes)."""
+        """Return the signature (64 bytes) that a signing seed (32 bytes) makes over `lines`."""
         return bytes(SigningKey(seed).sign(self.lines).signature)
 
     def signed(self, signature: bytes) -> SealedFile:
         """Return the sealed file with an Ed25519 signature (64 bytes) over `lines`.
 
-        Raises WrongSignature if it is not the author's whom the header names.
+        Raises WrongSignature unless the author whom the header names has made it.
         """
         line = base64_encode(signature).encode("ascii") + b"\n"
         data = self.lines + line + self.ciphertext
@@ -167,7 +170,7 @@ def seal(
 ) -> SealedFile:
     """Encrypt `bundle` under a new content key for all `recipients`, and sign it.
 
-    `seed` is the author's signing seed (32 bytes), the rest is as with `prepare`.
+    `seed` is the author's signing seed (32 bytes). The rest is as with `prepare`.
     """
     unsigned = prepare(
         bundle,
@@ -251,9 +254,9 @@ def verify(data: bytes, author: bytes) -> SealedFile:
 
 
 def verify_lines(data: bytes, author: bytes) -> Header:
-    """Return the header in the three lines that discovery answers, without a ciphertext.
+    """Return the header in the three lines that discovery answers, which have no ciphertext.
 
-    They are `SealedFile.lines`. `author` and errors are those of `verify`.
+    The lines are `SealedFile.lines`; `author` and the errors are those of `verify`.
     """
     header_line, signature_line, rest = _split(data)
     if rest:

@@ -12,7 +12,7 @@ from faas_sealed.formats.primitives import KEY_BYTES
 def grant(function_key: bytes, identity: bytes, context: bytes) -> Grant:
     """Seal a function key (32 bytes) to the public key of an identity, for a slot's `to`.
 
-    `context` is CTX, so that the grant is of use for one function of one author only.
+    `context` is CTX, so that the grant is of use only for one function of one author.
     Raises ValueError for a key of another length, or an identity that is no public key.
     """
     if len(function_key) != KEY_BYTES:

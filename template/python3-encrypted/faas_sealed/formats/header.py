@@ -54,7 +54,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Header:
-    """What a sealed file says of itself, in clear and signed. Times are in seconds."""
+    """A sealed file's description of itself, in clear and signed. Times are in seconds."""
 
     function: str
     author: bytes

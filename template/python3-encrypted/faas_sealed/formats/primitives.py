@@ -31,7 +31,7 @@ def context(function: str, author: bytes) -> bytes:
 
 
 def hkdf(key: bytes, info: bytes, *, salt: bytes = b"", length: int = KEY_BYTES) -> bytes:
-    """Derive `length` bytes from a key of 32 for the purpose `info`, which gets our label."""
+    """Derive `length` bytes from a key of 32 bytes, for the purpose `info` under our label."""
     if len(key) != KEY_BYTES:
         raise ValueError(f"key is {len(key)} bytes, expected {KEY_BYTES}")
     derivation = HKDF(SHA256(), length, salt=salt or None, info=LABEL + info)

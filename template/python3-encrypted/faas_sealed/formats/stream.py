@@ -59,8 +59,8 @@ class Head:
 def encode_head(head: Head) -> bytes:
     """Return the plaintext of the first frame.
 
-    Raises ValueError for what `decode_head` would refuse, a head longer than
-    CHUNK_BYTES included: it must fit into one frame.
+    Raises ValueError for a head that `decode_head` would refuse. That includes one longer
+    than CHUNK_BYTES, which does not fit into a frame.
     """
     members: dict[str, object] = {"headers": head.headers}
     if head.status is not None:
@@ -138,7 +138,7 @@ class Sealer:
         return len(ciphertext).to_bytes(_LENGTH_BYTES, "big") + ciphertext
 
     def frames(self, plaintext: bytes) -> Iterator[bytes]:
-        """Yield the frames of one piece of the body, of any length; none for an empty one."""
+        """Yield the frames of a piece of the body, of any length. An empty piece has no frames."""
         for at in range(0, len(plaintext), CHUNK_BYTES):
             yield self.frame(plaintext[at : at + CHUNK_BYTES])
 
@@ -146,7 +146,7 @@ class Sealer:
 def seal_pieces(key: bytes, head: Head, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield a stream whose body is `pieces`, each sealed as it comes and never held back.
 
-    The final frame is empty: that a piece was the last is known only after it was sent.
+    The final frame is empty: a piece is known to be the last only after it was sent.
     """
     sealer = Sealer(key)
     yield sealer.start(head)
@@ -158,8 +158,8 @@ def seal_pieces(key: bytes, head: Head, pieces: Iterable[bytes]) -> Iterator[byt
 class Opener:
     """Reads one stream as it arrives, and holds at most one frame of it.
 
-    `head` is the plaintext of the first frame once that is here, for `decode_head`;
-    `final` says that the last frame is here.
+    `head` is the plaintext of the first frame, once that has arrived, for `decode_head`;
+    `final` says that the last frame has arrived.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -167,7 +167,7 @@ class Opener:
         self.final = False
         self._key = key
         self._state = _State()
-        # The part that comes next, its size in bytes, and what is here of it.
+        # The part that comes next, its size in bytes, and what has arrived of it.
         self._next: Literal["header", "length", "ciphertext"] = "header"
         self._size = _HEADER_BYTES
         self._part = bytearray()
@@ -176,8 +176,8 @@ class Opener:
     def feed(self, data: bytes) -> list[bytes]:
         """Return the plaintexts of the body's frames that `data` completes, but no empty ones.
 
-        Raises MalformedBody if the stream breaks its rules, then and at every call after
-        it: of what was fed together with the fault, nothing is returned.
+        Raises MalformedBody if the stream breaks its rules, and at every later call. Nothing
+        of the data that was fed together with the fault is returned.
         """
         self._check()
         try:
@@ -213,7 +213,7 @@ class Opener:
         return plaintexts
 
     def _take(self, part: bytes) -> bytes:
-        """Take a whole part, say which comes next, and return what is of the body."""
+        """Take a whole part, note which comes next, and return the plaintext of the body in it."""
         if self._next == "ciphertext":
             self._next, self._size = "length", _LENGTH_BYTES
             return self._open(part)

@@ -33,7 +33,7 @@ _SENT_PATH = re.compile(r"(/[!-~]*)?")
 
 @dataclass(frozen=True)
 class KeyToken:
-    """What a key token says: a function key (32 bytes), until when, and for what.
+    """The content of a key token: a function key (32 bytes), until when, and for what.
 
     `exp` is in seconds since the epoch. `bind` is the `request_binding` of the one request
     that the token is for (32 bytes), or None for any. `session` is what the keys of
@@ -46,7 +46,10 @@ class KeyToken:
     session: bytes | None = field(default=None, repr=False)
 
     def check_time(self, now: float) -> None:
-        """Raise ExpiredToken if the token has expired at the time `now`, by any close clock."""
+        """Raise ExpiredToken if the token has expired at the time `now`.
+
+        CLOCK_SKEW_SECONDS are added, because clocks differ.
+        """
         if now >= self.exp + CLOCK_SKEW_SECONDS:
             raise ExpiredToken
 
@@ -77,8 +80,8 @@ def seal_token(token: KeyToken, transport: bytes, context: bytes) -> str:
 def open_token(text: str, transport: hpke.PrivateKey, context: bytes) -> KeyToken:
     """Return the token in `fsx1_…`, or raise MalformedKey without repeating any of it.
 
-    That it opens says nothing of when and for what it may be used; see `check_time` and
-    `check_request`.
+    A token that opens may still have expired, or be for another request; see `check_time`
+    and `check_request`.
     """
     if not text.startswith(TOKEN_PREFIX):
         raise MalformedKey(f"key token expected: the text does not start with {TOKEN_PREFIX}")
@@ -120,8 +123,8 @@ def check_path(raw_path: str) -> str:
     """Return a path, percent-decoded once, if gateways and proxies pass it on unchanged.
 
     `raw_path` is the part of the URL behind `/function/NAME`, without its query. Raises
-    ValueError for the forms that do not arrive as they were sent: a client refuses them,
-    and for the runtime no token that is bound to a request is for them.
+    ValueError for the forms that do not arrive as they were sent. A client refuses them, and
+    in the runtime no token that is bound to a request fits them.
     """
     if not _SENT_PATH.fullmatch(raw_path):
         raise ValueError("the path does not begin with /, or is not percent-encoded")
