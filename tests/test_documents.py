@@ -18,6 +18,22 @@ from faas_sealed.formats.trace import MAX_TRACE_BYTES
 ROOT = Path(__file__).parent.parent
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *(
+        page
+        for folder in ("docs", "function-samples", "benchmarks", "tests")
+        for page in sorted((ROOT / folder).glob("**/*.md"))
+    ),
+]
+WIDTH = 120
+NOT_WRAPPED = {
+    "CONTRIBUTING.md": "not wrapped yet",
+    "README.md": "not wrapped yet",
+    "docs/architecture.md": "not wrapped yet",
+    "docs/calling.md": "not wrapped yet",
+    "docs/protocol.md": "does not change",
+}
 CLASSES = [
     value
     for value in vars(errors).values()
@@ -102,13 +118,36 @@ def test_a_page_that_is_made_from_the_code_is_up_to_date(name: str) -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")]
     links = [
         (document, target)
-        for document in documents
+        for document in DOCUMENTS
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text("utf-8"))
         if "://" not in target
     ]
     assert links
     broken = [(str(at), target) for at, target in links if not (at.parent / target).exists()]
     assert broken == []
+
+
+def too_long(page: str) -> list[str]:
+    """Return the lines of prose that could be wrapped, and are wider than WIDTH columns."""
+    prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+    return [
+        line
+        for line in prose.splitlines()
+        if len(line) > WIDTH and not line.startswith("|") and " " in line.lstrip(" -")
+    ]
+
+
+@pytest.mark.parametrize("name", [str(page.relative_to(ROOT)) for page in DOCUMENTS])
+def test_prose_is_wrapped_at_one_width(name: str) -> None:
+    if name in NOT_WRAPPED:
+        pytest.skip(NOT_WRAPPED[name])
+    assert too_long((ROOT / name).read_text("utf-8")) == []
+
+
+def test_only_prose_can_be_too_long() -> None:
+    words = "word " * (WIDTH // 5) + "word"
+    link = "[x](" + "x" * WIDTH + ")"
+    assert too_long(f"# Page\n\n- {words}\n{words}\n") == [f"- {words}", words]
+    assert too_long(f"| {words} |\n\n- {link}\n\n```\n{words}\n```\n{words[5:]}\n") == []
