@@ -1,4 +1,4 @@
-"""The demo: seals the sample, serves it, and calls it with its key, without, and with another's.
+"""The demo: seals the sample, serves it, and calls it with its key, without one, and with another.
 
     python demo/demo.py              with `faas-seal local-run`
     python demo/demo.py --openfaas   with `faas-cli build`, Docker and the watchdog
