@@ -1,4 +1,4 @@
-"""The function's process: verifies the sealed file, then serves HTTP for the watchdog."""
+"""The script that the watchdog starts: verifies the sealed file, then serves HTTP."""
 
 from faas_sealed.runtime.main import main
 

@@ -1,7 +1,7 @@
-"""Sealed functions: the formats, and the runtime that executes them in a container.
+"""The package for sealed functions: their formats, and the runtime of a function in a container.
 
-The package lives in the template, which must stand alone, and is installed with the
-`faas-seal` command too, so that both read and write the same bytes.
+The package lives in the template, because the template must stand alone. It is installed with
+the `faas-seal` command too, so that both read and write the same bytes.
 """
 
 __version__ = "0.1.0"

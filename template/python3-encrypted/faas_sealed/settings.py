@@ -1,7 +1,7 @@
 """The settings of a function: one table of names, defaults, forms and meanings.
 
-The runtime reads them once, at the start. `faas-seal seal` checks them by the same table, and
-docs/settings.md is made from it.
+The runtime reads the settings once, at the start. `faas-seal seal` checks them by the same
+table, and docs/settings.md is made from it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEY_FORMS = ("raw", "sealed")
 # Where OpenFaaS mounts secrets.
 SECRETS = Path("/var/openfaas/secrets")
 
-# poll(2) can wait a little longer than this, in milliseconds.
+# poll(2) counts milliseconds in 31 bits: 596 hours at most.
 LONGEST_SECONDS = 500 * 3600.0
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -34,7 +34,7 @@ _SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB)?", re.ASCII)
 def duration(text: str) -> float:
     """Return the seconds in a Go duration such as `1m30s`, or in a whole number of seconds.
 
-    Raises ValueError for another text, for zero, and for more than 500 hours.
+    Raises ValueError for any other text, for zero, and for more than 500 hours.
     """
     if text.isascii() and text.isdigit():
         seconds = float(text)
@@ -50,12 +50,12 @@ def duration(text: str) -> float:
 
 
 def timeout(text: str) -> float:
-    """Return the seconds in one of the watchdog's settings, where zero means no limit."""
+    """Return the seconds in a timeout of the watchdog; zero means no limit, and gives 500 hours."""
     return LONGEST_SECONDS if text in ("0", "0s") else duration(text)
 
 
 def default_workers() -> int:
-    """Return four handlers for each CPU that this container may use, at least four."""
+    """Return the default of `seal_workers`: four for each CPU of this container, at least four."""
     return max(4, round(4 * _cpus()))
 
 
@@ -95,7 +95,7 @@ def _author(text: str) -> bytes:
 
 def _secret(setting: str) -> Callable[[str], Path | None]:
     def parse(text: str) -> Path | None:
-        """Return where the secret of this name lies; a path stays what it is."""
+        """Return the path of the secret with this name; an absolute path stays as it is."""
         if text.startswith(TRANSPORT_SEED.prefix):
             raise SealError(f"{setting} is a {TRANSPORT_SEED.noun}, expected the name of a secret")
         return SECRETS / text if text else None
@@ -145,11 +145,12 @@ def _address(text: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of the table: a variable of the environment, and the member of Settings that it gives.
+    """A row of the table: an environment variable, and the member of Settings that it sets.
 
-    `parse` returns the member's value. It raises ValueError, whose message the text may be
-    added to, or SealError where the text may be a secret. `meaning` is for docs/settings.md;
-    `default_in_words` is, too, where no fixed text is the default.
+    `parse` turns the variable's text into the member's value. For a bad text it raises
+    ValueError, and `value` adds the text to the message. Where the text may be a secret, it
+    raises SealError, and nothing is added. docs/settings.md shows `meaning`, and
+    `default_in_words` for a default that is no fixed text.
     """
 
     name: str
@@ -160,7 +161,10 @@ class Setting:
     default_in_words: str = ""
 
     def value(self, text: str) -> Any:
-        """Return the value of a text, the default's if it is empty; raise SealError with a line."""
+        """Return the value of a text, or of the default if the text is empty.
+
+        Raises SealError with one line for a bad text.
+        """
         if not text:
             text = self.default if isinstance(self.default, str) else self.default()
         try:
@@ -184,39 +188,42 @@ SETTINGS = (
         "pushed_file",
         "",
         _secret("seal_file"),
-        "a sealed file beside the one in the image; the newer one is run, so that "
-        "`faas-seal push` can change a function's code",
+        "the secret with a second sealed file, beside the one in the image. The function runs "
+        "the newer of the two, so that `faas-seal push` can change its code",
     ),
     Setting(
         "seal_transport",
         "transport",
         "",
         _secret("seal_transport"),
-        "the function's transport secret: one or two lines `fst1_…`, one of which belongs to the "
-        "sealed file. Key tokens may be sealed to either. `faas-seal seal` writes it to the "
-        "stack file",
+        "the function's transport secret: one or two lines `fst1_…`. One of them belongs to the "
+        "sealed file; key tokens may be sealed to either. `faas-seal seal` writes the secret's "
+        "name to the stack file",
     ),
     Setting(
         "seal_accept",
         "accept",
         "raw,sealed",
         _key_forms,
-        "which forms of the key header are taken: `raw`, `sealed` or both. A key in another form "
-        "is answered 403 `raw-key-refused`, or 400 `malformed-key`",
+        "the forms of key that the function takes: `raw`, `sealed` or both. Without `raw`, a raw "
+        "key is answered 403 `raw-key-refused`; without `sealed`, a key token is answered 400 "
+        "`malformed-key`",
     ),
     Setting(
         "seal_denied",
         "denied",
         "",
         _secret("seal_denied"),
-        "ids of function keys that open nothing here any more, one a line",
+        "the secret with the ids of function keys that may no longer open the function, one id a "
+        "line",
     ),
     Setting(
         "seal_discovery",
         "discovery",
         "on",
         _on,
-        "`off`: `/.well-known/faas-seal` does not answer with the lines of the sealed file",
+        "`on`: `/.well-known/faas-seal` answers with the sealed file's first three lines, from "
+        "which callers learn the transport key. `off`: it does not",
     ),
     Setting(
         "seal_audit",
@@ -232,15 +239,15 @@ SETTINGS = (
         _choice(*ISOLATIONS),
         "how long a process lives: `request`, one request; `burst`, until nothing arrives for "
         "`seal_linger`; `warm`, until `seal_warm_ttl` after the last request with a valid key. "
-        "Only `warm` keeps plaintext and keys in memory between requests, and with them the "
-        "handler's modules",
+        "Only `warm` keeps plaintext and keys in memory while traffic pauses. It also keeps the "
+        "handler's modules from one request to the next",
     ),
     Setting(
         "seal_workers",
         "workers",
         lambda: str(default_workers()),
         _count,
-        "handlers at once; further requests wait",
+        "requests that are handled at once; further requests wait",
         "4 for each CPU of the container, at least 4",
     ),
     Setting(
@@ -248,21 +255,22 @@ SETTINGS = (
         "waiting",
         "256",
         _count,
-        "requests that wait; a further one is answered 503 `busy`, with `Retry-After: 1`",
+        "requests that may wait; a further one is answered 503 `busy`, with `Retry-After: 1`",
     ),
     Setting(
         "seal_readers",
         "readers",
         "64",
         _count,
-        "slow requests that are read beside the handlers; a further one is answered 503 `busy`",
+        "slow requests that may be read beside those that are handled; a further one is answered "
+        "503 `busy`",
     ),
     Setting(
         "seal_burst_requests",
         "burst_requests",
         "1000",
         _count,
-        "requests after which a process is replaced, in a burst without end",
+        "requests that one process serves in a burst; then another process takes its place",
     ),
     Setting("seal_linger", "linger", "20ms", duration, "see `seal_isolation`"),
     Setting("seal_warm_ttl", "warm_ttl", "60s", duration, "see `seal_isolation`"),
@@ -271,8 +279,8 @@ SETTINGS = (
         "max_body",
         "32MiB",
         _size,
-        "largest body of a request; a larger one is answered 413 `body-too-large`. In bytes, "
-        "`KiB`, `MiB` or `GiB`",
+        "largest body of a request, in bytes, `KiB`, `MiB` or `GiB`; a larger one is answered 413 "
+        "`body-too-large`",
     ),
     Setting(
         "seal_stream_timeout",
@@ -293,24 +301,26 @@ SETTINGS = (
         "exec_timeout",
         "30s",
         timeout,
-        "the watchdog's: a call that takes longer is ended, with all that it started, and "
-        "answered 504 `deadline`. The time that a request waits counts. Also how long the end "
-        "takes at most, after the end of standard input or SIGTERM",
+        "the watchdog's: a call that takes longer is answered 504 `deadline`, and its process is "
+        "killed with all that it started. The time that a request waits counts, too. A function "
+        "that is told to end, by SIGTERM or the end of standard input, waits this long at most "
+        "for its calls",
     ),
     Setting(
         "read_timeout",
         "read_timeout",
         "30s",
         timeout,
-        "the watchdog's: a request that is not whole by then is answered 408 `slow-request`; one "
-        "that has found no free worker by then, 503 `busy`",
+        "the watchdog's: a request that is not whole after this time is answered 408 "
+        "`slow-request`; a request that has found no free worker is answered 503 `busy`",
     ),
     Setting(
         "upstream_url",
         "address",
         "http://127.0.0.1:5000",
         _address,
-        "the watchdog's: where it expects the function, and so where this listens",
+        "the watchdog's: the URL at which it expects the function, and so at which the function "
+        "listens",
     ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -318,10 +328,9 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 @dataclass(frozen=True)
 class Settings:
-    """How this function runs. Durations are in seconds, sizes in bytes.
+    """The settings of this function. Durations are in seconds, sizes in bytes.
 
-    The members are those of the table, where their meaning stands, and `file`: the path of the
-    sealed file in the image.
+    The table has the meaning of each member but `file`, the path of the sealed file in the image.
     """
 
     file: Path
@@ -348,7 +357,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], default_file: Path) -> Settings:
-        """Read the settings, or raise SealError with one line that names the bad one."""
+        """Return the settings, or raise SealError with one line that names the bad setting."""
         values = {
             setting.member: setting.value(environ.get(setting.name, "")) for setting in SETTINGS
         }
