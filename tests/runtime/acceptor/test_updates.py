@@ -64,7 +64,7 @@ def test_a_file_that_is_replaced_by_renaming_is_noticed_too() -> None:
 
 REFUSED: dict[str, tuple[Callable[[Function], bytes], str]] = {
     "older": (lambda function: sealed(function, "two", created=0).serialise(), "is older than"),
-    "as old": (lambda function: sealed(function, "two", created=1).serialise(), "and as old"),
+    "as old": (lambda function: sealed(function, "two", created=1).serialise(), "and is as old"),
     "altered": (
         lambda function: sealed(function, "two").serialise()[:-1] + b"x",
         "the ciphertext is altered",
@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[Callable[[Function], bytes], str]] = {
     ),
     "another function": (
         lambda function: sealed(function, "two", function="other").serialise(),
-        "is other, expected tested",
+        "is for the function other, expected tested",
     ),
     "no sealed file": (lambda _: b"plain", "not a sealed file"),
     "one with a transport key": (
@@ -90,7 +90,7 @@ def test_what_does_not_follow_is_refused_in_one_line_and_what_runs_goes_on(kind:
     make, words = REFUSED[kind]
     with serve(handler("one"), seed=SEED) as function:
         push(function, make(function))
-        function.stderr.wait_for("an update is refused, and what runs goes on: ")
+        function.stderr.wait_for("an update is refused, and the function goes on as before: ")
         assert words in function.stderr.text
         assert answer(function) == "one"
         push(function, sealed(function, "three", created=3).serialise())

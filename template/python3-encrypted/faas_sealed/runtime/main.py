@@ -1,4 +1,8 @@
-"""The entry: an acceptor, or with `zygote` and three descriptors the zygote of one."""
+"""The entry of two processes: the acceptor, and the zygote that the acceptor starts.
+
+Without arguments the process becomes the acceptor; with `zygote` and the numbers of three
+descriptors it becomes the zygote.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from faas_sealed.runtime.shared.log import say
 from faas_sealed.runtime.shared.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.settings import Settings
 
-# With these the interpreter itself would tell names of the handler's modules and functions,
-# in the log or in files (docs.python.org/3/using/cmdline.html#environment-variables).
+# If one of these is set, the interpreter writes names of the handler's modules and functions to
+# the log or to files (docs.python.org/3/using/cmdline.html#environment-variables).
 TELLTALES = (
     "PYTHONDUMPREFS",
     "PYTHONDUMPREFSFILE",
@@ -27,10 +31,10 @@ TELLTALES = (
 
 
 def main() -> NoReturn:
-    """Serve until told to end. A setting or file that is refused ends it with one line."""
+    """Serve until told to end. A bad setting or sealed file ends the process, with one line."""
     _open_standard_descriptors()
     arguments = sys.argv[1:]
-    del sys.argv[1:]  # a library that the handler imports may look for its own
+    del sys.argv[1:]  # a library that the handler imports may parse them
     default_file = Path(sys.argv[0]).resolve().parent / "function" / "function.sealed"
     try:
         settings = Settings.from_environ(os.environ, default_file)
@@ -45,7 +49,7 @@ def main() -> NoReturn:
 
 
 def _open_standard_descriptors() -> None:
-    """Open those of 0, 1 and 2 that are closed; another file would get their number."""
+    """Open descriptors 0, 1 and 2 where they are closed: another file would get the number."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

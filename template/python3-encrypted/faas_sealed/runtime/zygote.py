@@ -1,6 +1,6 @@
-"""The zygote: makes ready what workers need, then only forks.
+"""The zygote: the process that prepares what workers need, and then only forks.
 
-It never sees a connection or a key. What it once held, every worker would hold.
+It never sees a connection or a key, because every worker would inherit them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from faas_sealed.settings import Settings
 
 
 def run(settings: Settings, control: Channel, table: Table, deployed: Deployed) -> None:
-    """Fork a worker for each FORK on `control`, until the acceptor closes it."""
+    """Fork a worker for each FORK on `control`, until the acceptor closes that channel."""
     forbid_dumps()
     name_process("faas-zygote")
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,10 +42,10 @@ def run(settings: Settings, control: Channel, table: Table, deployed: Deployed) 
 
 
 def _fork(inheritance: Inheritance, control: Channel, row: int, descriptor: int) -> None:
-    """Fork the worker of a row of the table; `descriptor` is its end of its channel."""
+    """Fork the worker for a row of the table; `descriptor` is the worker's end of its channel."""
     try:
         pid = os.fork()
-    except OSError:  # out of processes or memory; the acceptor asks again
+    except OSError:  # the kernel is short of processes or memory; the acceptor asks again
         control.send(Verb.UNFORKED, row)
         os.close(descriptor)
         return
@@ -77,7 +77,10 @@ def _become_worker(inheritance: Inheritance, control: Channel, row: int, descrip
 
 
 def _describe(error: BaseException) -> str:
-    """Say where in our own code; a message, or a name of the handler's, would tell too much."""
+    """Return a built-in type of the error, and the last line of our own code that it passed.
+
+    The error's message, or a name from the handler, would tell too much.
+    """
     own = [
         f"{Path(frame.f_code.co_filename).name}:{line}"
         for frame, line in traceback.walk_tb(error.__traceback__)

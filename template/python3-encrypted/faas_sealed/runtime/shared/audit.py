@@ -21,7 +21,7 @@ def entry(
     status: int,
     seconds: float,
 ) -> bytes:
-    """Return a line, without its line feed. `docs/operations.md` has its members.
+    """Return a line, without its line feed. `docs/operations.md` explains its members.
 
     Nothing in it is secret: no key, no body, no path, no message.
     """
@@ -45,7 +45,7 @@ def entry(
 def refusal(
     header: Header, error: type[SealError], *, call_id: str, key_id: str | None, seconds: float
 ) -> None:
-    """Write the line of a request that no worker has answered, or not to the end."""
+    """Write the line of a request that no worker has answered to its end."""
     line = entry(
         header,
         call_id=call_id,

@@ -19,22 +19,22 @@ _ANCILLARY_BYTES = socket.CMSG_SPACE(array.array("i").itemsize)
 
 class Verb(enum.IntEnum):
     # acceptor → zygote
-    FORK = 1  # `number` is the worker's row; with the worker's end of its channel
+    FORK = 1  # `number` is the worker's row; the worker's end of its channel comes along
     REAP = 2  # `value` is the process id of a worker that has ended
     # zygote → acceptor
     READY = 3
-    FORKED = 4  # `number` is the row, `value` the process id; with its pidfd
+    FORKED = 4  # `number` is the row, `value` the process id; the pidfd comes along
     UNFORKED = 5  # `number` is the row: the kernel gave no process
     # acceptor → worker: `number` is the connection
-    SERVE = 6  # `value` is when it became readable; with the connection
-    YIELD = 7  # hand back what you hold once nothing of it is under way; SERVE or REST follows
+    SERVE = 6  # `value` is the time at which it became readable; the connection comes along
+    YIELD = 7  # hand back your connection once no request on it is under way; SERVE or REST follows
     REST = 8  # there is nothing for you now
     GO = 9  # the slow request may be read, or handled, now
-    REFUSE = 10  # nobody has room for it: answer that the function is busy
+    REFUSE = 10  # there is no room for the slow request: answer that the function is busy
     # worker → acceptor: `number` is the connection
-    IDLE = 11  # yours again, nothing of it is under way
-    UNREAD = 12  # yours again, unread: only a fresh worker may wait for the rest
-    CLOSE = 13  # the last answer is sent: close when the peer has
+    IDLE = 11  # the connection is yours again, and no request on it is under way
+    UNREAD = 12  # it is yours again, unread: only a fresh worker may wait for the whole request
+    CLOSE = 13  # the last answer is sent: close once the peer has closed
     SLOW = 14  # the request is not whole yet: count me as a reader
     WHOLE = 15  # the slow request is whole: may I handle it?
 
@@ -64,9 +64,9 @@ class Channel:
         descriptors: Sequence[int] = (),
         flags: int = 0,
     ) -> None:
-        """Send a message, with descriptors of which the other end gets copies.
+        """Send a message; the other end gets copies of the descriptors.
 
-        Raises BlockingIOError where `flags` has MSG_DONTWAIT and too many lie unread.
+        Raises BlockingIOError where `flags` has MSG_DONTWAIT and too many messages lie unread.
         """
         ancillary = (
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
@@ -81,11 +81,11 @@ class Channel:
         """Return verb, number, value and descriptors, or None when the other end is closed.
 
         Without `descriptors` the kernel drops those that come. Raises BlockingIOError where
-        `flags` has MSG_DONTWAIT and nothing is there, ValueError for what is no message.
+        `flags` has MSG_DONTWAIT and no message is there, ValueError for bytes that are none.
         """
         try:
             data, ancillary, _, _ = self.socket.recvmsg(
-                _MESSAGE.size + 1,  # more than a message is none
+                _MESSAGE.size + 1,  # one byte more shows what is too long
                 _ANCILLARY_BYTES if descriptors else 0,
                 flags | _CLOEXEC,
             )

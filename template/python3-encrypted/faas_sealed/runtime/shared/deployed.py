@@ -19,21 +19,22 @@ from faas_sealed.formats.transport import parse_transport_secret
 from faas_sealed.runtime.shared.log import say
 from faas_sealed.settings import Settings
 
-# More than any bundle takes, and than Kubernetes puts into a secret.
+# More than any sealed file has.
 MOST_SEALED_BYTES = 128 * 2**20
+# Kubernetes puts no more into a secret.
 MOST_SECRET_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """The sealed file, transport seeds (32 bytes each), ids of denied keys."""
+    """The sealed file, the transport seeds (32 bytes each), and the ids of denied keys."""
 
     sealed: SealedFile
     transport: tuple[bytes, ...] = field(default=(), repr=False)
     denied: frozenset[str] = frozenset()
 
     def to_memory(self) -> int:
-        """Return a descriptor of anonymous memory that holds it, for a zygote to read."""
+        """Return a descriptor of anonymous memory that holds all this, for a zygote to read."""
         fd = os.memfd_create("faas-seal-deployed")
         with os.fdopen(os.dup(fd), "wb") as file:
             content = (self.sealed.serialise(), self.transport, sorted(self.denied))
@@ -49,9 +50,9 @@ class Deployed:
 
 
 def first_deployed(settings: Settings) -> Deployed:
-    """Return what is deployed, or raise SealError with one line.
+    """Return what is deployed at the start, or raise SealError with one line.
 
-    Of the file in the image and that of `seal_file` it is the newer one.
+    The sealed file is the newer of two: the one in the image, and the one in `seal_file`.
     """
     sealed = _newest(settings)
     transport = _fitting_keys(settings, sealed.header)
@@ -59,15 +60,17 @@ def first_deployed(settings: Settings) -> Deployed:
 
 
 def next_deployed(settings: Settings, running: Deployed) -> Deployed:
-    """Return what is deployed after `running`. What is refused, in one line, stays as it was.
+    """Return what is deployed now, after `running`.
 
-    Each by itself: a key is denied, and a transport key gone, whatever has been pushed.
+    The sealed file, the transport keys and the denied keys are each taken or refused alone. A
+    refusal writes one line, and leaves that part as it was. So a key can be denied, or a
+    transport key withdrawn, even where the pushed file is refused.
     """
     for take in (_take_file, _take_transport, _take_denied):
         try:
             running = take(settings, running)
         except SealError as error:
-            say(f"an update is refused, and what runs goes on: {error}")
+            say(f"an update is refused, and the function goes on as before: {error}")
     return running
 
 
@@ -101,15 +104,20 @@ def _newest(settings: Settings) -> SealedFile:
 
 
 def _successor(settings: Settings, before: Header) -> SealedFile:
-    """Return the file that may follow another, which an older one may not."""
+    """Return the sealed file that is in place, or raise SealError if it may not follow `before`.
+
+    A file for another function may not, nor an older file.
+    """
     path = settings.pushed_file or settings.file
     new = _read_file(path, settings)
     if new.header.function != before.function:
-        raise SealError(f"{path} is {new.header.function}, expected {before.function}")
+        raise SealError(
+            f"{path} is for the function {new.header.function}, expected {before.function}"
+        )
     if new.header.created < before.created:
         raise SealError(f"{path} is older than the present one")
     if new.header.created == before.created and new.header != before:
-        raise SealError(f"{path} is another than the present one, and as old")
+        raise SealError(f"{path} differs from the present one, and is as old")
     return new
 
 
@@ -167,7 +175,7 @@ def _read_denied(settings: Settings) -> frozenset[str]:
 def _read(path: Path, most: int) -> bytes:
     """Return what is in a regular file of at most `most` bytes, or raise OSError.
 
-    The acceptor reads it, and must not stop: at a named pipe it would wait for ever.
+    The acceptor reads the file, and must not stop: at a named pipe it would wait for ever.
     """
     with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
         status = os.fstat(file.fileno())

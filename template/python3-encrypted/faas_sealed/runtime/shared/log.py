@@ -1,7 +1,7 @@
-"""The container's log: lines of the runtime's own, of the handler's, and sealed ones.
+"""The container's log: lines of the runtime, lines of the handler, and sealed lines.
 
-What a handler prints is its author's business and arrives line by line, whole. What the
-interpreter would say about the handler shows source and names: it is sealed, like a trace.
+What a handler prints is its author's business, and arrives in whole lines. What the interpreter
+would write about the handler shows source and names, and so it is sealed, like a trace.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class Log:
         os.register_at_fork(after_in_child=self._forget_other_threads)
 
     def begin_call(self, content_key: bytes, header: Header) -> None:
-        """Seal from now on to those who can open this function."""
+        """From now on seal text to the recipients of this function."""
         self._seal = lambda text: seal_trace(text, content_key, header.content_id, header.context)
 
     def end_call(self) -> None:
-        """Write out what the call has printed, and give the next one whole streams."""
+        """Write out what the call has printed, and give the next call open streams."""
         for stream in self._streams:
             with suppress(ValueError, OSError):
                 stream.finish()
@@ -84,14 +84,14 @@ class Log:
         self.call_id = ""
 
     def seal(self, text: str) -> str:
-        """Return `fse1_…` of a text."""
+        """Return a text sealed, as `fse1_…`; while no key has opened the function, withhold it."""
         return WITHHELD if self._seal is None else self._seal(text)
 
     def sealed(self, what: str, text: str, level: str = "error") -> str:
-        """Write one line: what happened in clear, the text about it sealed. Return that text."""
+        """Write one line: `what` has happened, in clear, and `text`, sealed. Return the latter."""
         trace = self.seal(text)
         line = f"faas-seal: {what} {self.call_id or '-'} {trace}"
-        # Not through sys.stderr: this can be called while that writes, or is closed.
+        # Not through sys.stderr: it may be closed, or in the middle of a write.
         with suppress(OSError):
             self._write(2, level, [line.encode()])
         return trace
@@ -148,7 +148,7 @@ class Log:
         return json.dumps(entry, ensure_ascii=False).encode()
 
     def _forget_other_threads(self) -> None:
-        # Another thread may have held it when the handler forked.
+        # Another thread may have held the lock when the handler forked.
         self._threads = threading.RLock()
 
 

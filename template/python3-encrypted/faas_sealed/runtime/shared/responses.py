@@ -10,16 +10,16 @@ from http import HTTPStatus
 from faas_sealed.formats.errors import SealError, problem
 from faas_sealed.formats.wire import PROBLEM_TYPE, is_header
 
-# A head and a body of this size at most are sent as one.
+# A body of at most this size is sent together with its head.
 JOINED_BYTES = 64 * 2**10
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-# Framing and the connection are the runtime's, whatever a handler says of them.
+# The runtime decides about framing and the connection, whatever a handler says.
 _OURS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 
 
 class BodyFailed(Exception):
-    """The iterable that produces a body raised `cause`; part of the answer is sent."""
+    """The iterable that produces a body raised `cause`; part of the answer has been sent."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class BodyFailed(Exception):
 
 @dataclass
 class Response:
-    """What a handler or the runtime answers. `body` is whole, or produced as it is sent."""
+    """An answer of a handler or the runtime. `body` is whole, or produced while it is sent."""
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -60,8 +60,8 @@ def send(
 ) -> bool:
     """Send an answer; return whether the connection can carry another request.
 
-    A body that is produced is sent chunked, each piece as it comes, or to an HTTP/1.0
-    client until the connection closes.
+    A body that is produced is sent piece by piece: in chunks or, to an HTTP/1.0 client,
+    until the connection closes.
     """
     bodiless = method == "HEAD" or response.status in (204, 304)
     body = response.body

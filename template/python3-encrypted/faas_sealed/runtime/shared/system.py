@@ -50,8 +50,8 @@ def _prctl(option: int, value: int | bytes) -> None:
 def reap_children() -> bool:
     """Collect every child that has ended; tell whether others are left.
 
-    What is left of a child's process group is killed while the child is still a
-    zombie: its id cannot have been given to another process by then.
+    The rest of a child's process group is killed while the child is still a zombie: until
+    the child is collected, the kernel gives its id to no other process.
     """
     while True:
         try:
@@ -65,9 +65,9 @@ def reap_children() -> bool:
 
 
 def kill_children(but: Collection[int] = ()) -> None:
-    """Kill every other child of this process, as far as the kernel lists them.
+    """Kill the children of this process that are not in `but`.
 
-    (proc(5), /proc/PID/task/TID/children)
+    It finds only those that the kernel lists (proc(5), /proc/PID/task/TID/children).
     """
     children = Path("/proc/thread-self/children")
     for pid in map(int, children.read_text().split() if children.exists() else ()):
@@ -102,7 +102,7 @@ _DISCARD = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
 def discard(sock: socket.socket) -> bool:
     """Drop what lies in a socket; return False once the peer has closed.
 
-    MSG_TRUNC drops it in the kernel: not a byte comes into this process (tcp(7)).
+    MSG_TRUNC drops the bytes in the kernel: none comes into this process (tcp(7)).
     """
     try:
         return sock.recv_into(_NOWHERE, 0, _DISCARD) > 0
