@@ -1,8 +1,8 @@
 """The acceptor: holds every connection, reads none.
 
-It waits until an idle connection has something to say, hands it to a worker, and keeps
-its own copy of the descriptor. So whatever becomes of the worker, the connection is
-parked again, answered or shut; and no byte of a request ever comes into this process.
+The acceptor waits until an idle connection becomes readable, hands the connection to a worker,
+and keeps its own copy of the descriptor. So it can park, answer or shut the connection, whatever
+becomes of the worker. No byte of a request ever comes into this process.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from faas_sealed.settings import Settings
 # connection while the peer still sends, and the answer would be lost.
 CLOSING_SECONDS = 1.0
 TICK_SECONDS = 0.5
-# For all that is not a connection or a worker, of which each takes up to three.
+# A worker takes up to three descriptors, a connection one; these are for all the rest.
 OTHER_DESCRIPTORS = 32
 
-# After one event there is none until the connection is parked again.
+# With EPOLLONESHOT one event is the last until the connection is parked again.
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _CLOSING = select.EPOLLIN | select.EPOLLRDHUP
 
@@ -51,7 +51,7 @@ class Acceptor:
     def __init__(
         self, settings: Settings, listener: socket.socket, deployed: int, updates: Updates
     ) -> None:
-        """`deployed` is a descriptor of the memory that workers serve from at first."""
+        """`deployed` is a descriptor of memory with what is deployed at the start."""
         self._settings = settings
         self._updates = updates
         self._listener = listener
@@ -95,8 +95,8 @@ class Acceptor:
     def _watch_signals(self) -> None:
         signals = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
         self._loop.watch_signals(signals, self._on_signals)
-        # The watchdog passes SIGTERM on at once and forwards requests for a while
-        # yet, so that under it only the end of standard input means the end.
+        # The watchdog passes SIGTERM on at once, and still forwards requests for a while. So
+        # under the watchdog only the end of standard input means the end.
         self._parent_holds_pipe = stat.S_ISFIFO(os.fstat(0).st_mode)
         if self._parent_holds_pipe:
             self._loop.watch(0, self._on_standard_input)
@@ -141,7 +141,7 @@ class Acceptor:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except BlockingIOError:
                 return
-            except OSError:  # the kernel is short of something: those in the backlog wait
+            except OSError:  # the kernel is short of something; the backlog waits
                 time.sleep(0.01)
                 return
             self._last_number = self._last_number % (2**32 - 1) + 1
@@ -149,7 +149,7 @@ class Acceptor:
             self._connections.add(connection)
             on_readable = partial(self._on_readable, connection)
             self._loop.watch(accepted.fileno(), on_readable, _READABLE)
-        self._loop.unwatch(self._listener.fileno())  # until one is dropped
+        self._loop.unwatch(self._listener.fileno())  # until a connection is dropped
 
     def _park(self, connection: Connection) -> None:
         if self._end_by is not None and not unread(connection.socket):
@@ -190,7 +190,7 @@ class Acceptor:
             audit.refusal(header, error, call_id=call_id, key_id=key_id, seconds=seconds)
 
     def _close(self, connection: Connection) -> None:
-        """Say that nothing more comes, and close when the peer has, or after a second."""
+        """Tell the peer that nothing more comes; close once it has closed, or after a second."""
         with suppress(OSError):
             connection.socket.shutdown(socket.SHUT_WR)
         connection.give_up_at = time.monotonic() + CLOSING_SECONDS
@@ -199,7 +199,7 @@ class Acceptor:
         self._loop.rewatch(connection.socket.fileno(), on_readable, _CLOSING)
 
     def _discard(self, connection: Connection) -> None:
-        """Let a peer that still sends finish, and come to read its answer."""
+        """Drop what the peer still sends, so that it comes to read its answer."""
         if not discard(connection.socket):
             self._drop(connection)
 
@@ -215,7 +215,7 @@ class Acceptor:
     # Workers.
 
     def _on_message(self, worker: WorkerProcess) -> None:
-        """Take what a worker has said. It says one thing, and then waits for us."""
+        """Act on a worker's message. A worker sends one message, and then waits for us."""
         said = self._pool.receive(worker)
         if said is None:
             return
@@ -232,7 +232,7 @@ class Acceptor:
         if verb is Verb.IDLE:
             self._park(connection)
         elif verb is Verb.UNREAD:
-            # Readable since about now: while a worker held it, nobody told.
+            # It became readable about now: nobody watched it while the worker held it.
             connection.readable_since = time.monotonic_ns()
             connection.needs_fresh_worker = True
             self._serve(connection)
@@ -240,7 +240,7 @@ class Acceptor:
             self._close(connection)
 
     def _on_end(self, worker: WorkerProcess) -> None:
-        """Settle a dead worker's connection by what it was doing with it."""
+        """Park, answer or shut the connection of a dead worker, as the worker's row says."""
         self._on_message(worker)
         state, number, until = self._pool.table.read(worker.row)
         key_id = self._pool.table.read_key_id(worker.row)
@@ -250,7 +250,7 @@ class Acceptor:
             return
         error = Deadline if time.monotonic_ns() >= until else WorkerDied
         if connection.number != number or state == FREE:
-            # It may have been waiting for more than one byte.
+            # The worker may have had the socket wait for more than one byte.
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             self._park(connection)
         elif state in (REPLYING, REPLIED):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(eq=False)
 class Connection:
-    """A connection that is parked, waits for a worker, is held by one, or closes.
+    """A connection that is parked, waits for a worker, is held by a worker, or closes.
 
     `readable_since` is in nanoseconds of CLOCK_MONOTONIC, `give_up_at` in seconds of it.
     """

@@ -1,4 +1,4 @@
-"""The dispatch of connections to workers: both queues, and the policy of who gets what."""
+"""The dispatch of connections to workers: two queues, and one policy of who is served next."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from faas_sealed.runtime.acceptor.workers import (
 )
 from faas_sealed.settings import Settings
 
-# So many fresh workers are kept ready, by isolation. With `request` each request takes one,
-# and should not have to wait for a fork.
+# The number of fresh workers that are kept ready, by isolation. With `request` each request takes
+# a fresh worker, and should not have to wait for a fork.
 SPARES = {"request": 4, "burst": 2, "warm": 2}
 
 
 class Dispatch:
     """Gives connections to workers, and room to workers whose request was slow to come.
 
-    At most `seal_workers` processes wait or handle at any time, so at most as many
+    At most `seal_workers` processes handle a request or wait for one, so at most that many
     handlers run. A worker that waits for the rest of a slow request counts as a reader
-    instead, and asks for room when it has all of it.
+    instead, and asks for room when it has the whole request.
     """
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
@@ -40,7 +40,7 @@ class Dispatch:
         self._asking: deque[WorkerProcess] = deque()  # for room
 
     def take(self, connection: Connection) -> bool:
-        """Give a readable connection to a worker, or let it wait; False: too many wait already."""
+        """Give a readable connection to a worker, or queue it; False: too many wait already."""
         if not self._waiting and self._hand_over(connection):
             return True
         if len(self._waiting) >= self._settings.waiting:
@@ -50,7 +50,7 @@ class Dispatch:
         return True
 
     def take_slow(self, worker: WorkerProcess) -> None:
-        """Count a worker as a reader, if there may be one more."""
+        """Let a worker read on as a reader; refuse its request if there are too many readers."""
         if worker.life is Life.SLOW or self._count(READERS) < self._settings.readers:
             worker.read_slowly()
         else:
@@ -62,9 +62,9 @@ class Dispatch:
         self._asking.append(worker)
 
     def turn(self) -> None:
-        """Serve those who wait with what has become free, and have missing workers forked."""
-        # In this order: those who need more than a free worker would wait for ever
-        # behind those who do not.
+        """Give what has become free to those that wait, and have missing workers forked."""
+        # The order matters. A slow request needs room, and some connections need a fresh worker:
+        # if connections that take any worker came first, the others might wait for ever.
         self._give_room()
         self._make_way()
         self._serve_waiting()
@@ -72,12 +72,12 @@ class Dispatch:
         self._replenish()
 
     def ask_back(self) -> None:
-        """Ask for the connection of every worker that keeps one in case more comes."""
+        """Ask for every connection that a worker keeps in case another request comes."""
         for worker in self._pool.workers:
             worker.ask_back()
 
     def give_up(self, now: float) -> Iterator[Connection]:
-        """Yield connections that have waited too long, and refuse workers that have."""
+        """Yield connections, and refuse workers, that have waited too long."""
         while self._waiting and self._waiting[0].give_up_at <= now:
             yield self._waiting.popleft()
         while (worker := self._first_asking()) and worker.give_up_at <= now:
@@ -103,12 +103,12 @@ class Dispatch:
 
     def _first_asking(self) -> WorkerProcess | None:
         """Return the worker that asked for room first and still waits for it."""
-        while self._asking and self._asking[0].life is not Life.ASKING:  # it has ended since
+        while self._asking and self._asking[0].life is not Life.ASKING:  # it has ended meanwhile
             self._asking.popleft()
         return self._asking[0] if self._asking else None
 
     def _give_room(self) -> None:
-        """Let slow requests that are whole be handled, as far as there is room."""
+        """Let workers handle slow requests that are whole, as far as there is room."""
         while worker := self._first_asking():
             if self._room() <= 0 and not (
                 self._retire_one({Life.FRESH}) or self._retire_one(USED_AND_FREE)
@@ -118,9 +118,9 @@ class Dispatch:
             worker.handle()
 
     def _make_way(self) -> None:
-        """Let used workers that are free go, if there is no room for the fresh ones needed."""
+        """Retire used workers that are free, where fresh workers are needed and lack room."""
         needing_fresh = sum(waiting.needs_fresh_worker for waiting in self._waiting)
-        # Room is below zero when a reader has handed back its connection: it counts again.
+        # Room can be below zero: a reader that has handed back its connection counts again.
         for _ in range(needing_fresh - self._count(UNUSED) - self._room()):
             self._retire_one(USED_AND_FREE)
 
@@ -132,15 +132,15 @@ class Dispatch:
                 self._waiting.remove(connection)
 
     def _let_rest(self) -> None:
-        """Tell workers that have yielded, and got nothing for it, to wait no longer."""
+        """Tell workers to wait no longer if they yielded a connection and got no other."""
         for worker in self._pool.workers:
             if worker.life is Life.EXPECTANT:
                 worker.rest()
 
     def _replenish(self) -> None:
-        """Have workers forked until there is a fresh one for each who waits, and the spares.
+        """Have workers forked: a fresh one for each connection that waits, and the spares.
 
-        If there is no room for so many, ask for connections that workers keep in case more comes.
+        Where there is no room for them, ask for the connections that other workers keep.
         """
         zygotes, waiting = self._pool.zygotes, len(self._waiting)
         zygotes.keep_alive()
@@ -160,5 +160,5 @@ class Dispatch:
         return sum(worker.life in lives for worker in self._pool.workers)
 
     def _room(self) -> int:
-        """Return how many more workers may handle or wait for something to handle."""
+        """Return how many more workers may handle a request or wait for one."""
         return self._settings.workers - self._count(COUNTED)

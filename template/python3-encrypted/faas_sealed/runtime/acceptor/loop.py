@@ -23,16 +23,16 @@ class Loop:
         self._epoll.register(fd, events)
 
     def rearm(self, fd: int, events: int) -> None:
-        """Wait for events of a watched descriptor again, after one of EPOLLONESHOT."""
+        """Wait for events of a watched descriptor again, after an event with EPOLLONESHOT."""
         self._epoll.modify(fd, events)
 
     def rewatch(self, fd: int, callback: Callback, events: int = select.EPOLLIN) -> None:
-        """Wait for other events of a watched descriptor, and call something else."""
+        """Wait for other events of a watched descriptor, with another callback."""
         self._callbacks[fd] = callback
         self._epoll.modify(fd, events)
 
     def unwatch(self, fd: int) -> None:
-        """Wait for a descriptor no longer. One that is not watched stays so."""
+        """Stop watching a descriptor; do nothing if it is not watched."""
         if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
@@ -43,8 +43,8 @@ class Loop:
         """Wait for at most `seconds`, and call back for whatever is ready."""
         ready = self._epoll.poll(seconds)
         for callback, fd in [(self._callbacks.get(fd), fd) for fd, _ in ready]:
-            # One callback may close what another event is about, and a new connection
-            # may have got its descriptor.
+            # An earlier callback may have closed this descriptor, and a new connection may
+            # have got its number.
             if callback is not None and callback is self._callbacks.get(fd):
                 callback()
 
@@ -59,7 +59,7 @@ class Loop:
         self.watch(woken.fileno(), lambda: callback(woken.recv(64)))
 
     def unwatch_signals(self) -> None:
-        """From now on let the signals pass by."""
+        """Do nothing about the signals from now on."""
         signal.set_wakeup_fd(-1)
         for end in self._wake:
             self.unwatch(end.fileno())

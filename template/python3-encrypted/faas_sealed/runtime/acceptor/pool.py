@@ -1,4 +1,4 @@
-"""The pool: every worker that is forked or being forked, from its fork to its end."""
+"""The pool: all workers of the function, each from its fork to its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faas_sealed.runtime.shared.system import kill_children, kill_group, reap_ch
 from faas_sealed.runtime.shared.table import FREE, READING, Table
 from faas_sealed.settings import Settings
 
-# A worker ends itself at its deadline; the acceptor steps in when that has failed.
+# A worker ends itself at its deadline. The acceptor kills one that still lives this much later.
 GRACE_NANOSECONDS = 1_000_000_000
 END_SECONDS = 1.0
 
@@ -32,9 +32,9 @@ class Pool:
         on_message: Callable[[WorkerProcess], None],
         on_end: Callable[[WorkerProcess], None],
     ) -> None:
-        """Workers serve what is in the memory that the descriptor `deployed` is of.
+        """`deployed` is a descriptor of memory with what the workers serve.
 
-        `on_message` is called when a worker has said something, `on_end` when it has ended.
+        `on_message` is called when a worker has sent a message, `on_end` when it has ended.
         """
         self._serve_once = settings.isolation == "request"
         self._loop = loop
@@ -55,7 +55,7 @@ class Pool:
         )
 
     def fork(self, most: int) -> None:
-        """Have so many workers forked, as far as there are rows for them."""
+        """Have `most` workers forked, or fewer if there are not so many free rows."""
         for _ in range(min(most, len(self._free_rows))):
             ours, theirs = Channel.pair()
             worker = WorkerProcess(self._free_rows.pop(), ours, serves_once=self._serve_once)
@@ -66,19 +66,19 @@ class Pool:
             theirs.close()
 
     def receive(self, worker: WorkerProcess) -> tuple[Verb, Connection] | None:
-        """Return what a worker says, and the connection that it holds; None if it says nothing."""
+        """Return a worker's message, and the connection that it is about; None if there is none."""
         try:
             said = worker.receive()
         except BlockingIOError:
             return None
-        if said is None:  # nor will it; its pidfd will tell
+        if said is None:  # the worker sends nothing more; its pidfd tells when it has ended
             self._loop.unwatch(worker.channel.fileno())
         return said
 
     def bury(self, worker: WorkerProcess) -> None:
-        """Kill what an ended worker has started, let its parent reap it, forget it.
+        """Kill what an ended worker has started, let the zygote reap the worker, and forget it.
 
-        Until it is reaped its process id cannot be given to another.
+        Until the worker is reaped, no other process can get its id.
         """
         if worker.zygote is not None:
             kill_group(worker.pid)
@@ -87,11 +87,11 @@ class Pool:
         self.kill_orphans()
 
     def kill_orphans(self) -> None:
-        """Kill what ended workers have left beyond their process groups; it is ours now."""
+        """Kill what ended workers have left outside their process groups: we have adopted it."""
         kill_children(but=self.zygotes.pids() | {worker.pid for worker in self.workers})
 
     def kill_overdue(self) -> None:
-        """Kill whoever has passed its deadline and lives, and what it has started."""
+        """Kill every worker that lives on after its deadline, and what it has started."""
         now = time.monotonic_ns()
         for worker in self.workers:
             state, _, until = self.table.read(worker.row)
@@ -99,9 +99,9 @@ class Pool:
                 worker.kill()
 
     def end(self) -> None:
-        """End the zygote, the workers and what they have left behind; wait for all of it.
+        """End the zygotes, the workers and what workers have started; wait until all are gone.
 
-        Those that do not end by themselves are killed.
+        Processes that do not end by themselves are killed.
         """
         for worker in self.workers:
             worker.channel.close()

@@ -1,4 +1,4 @@
-"""The watch over what is deployed: it takes new sealed files and secrets that fit the others."""
+"""The watch over what is deployed: notices a new sealed file or secret, and takes it if it fits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faas_sealed.settings import Settings
 
 
 class Updates:
-    """Looks for changes of sealed file and secrets, and takes those that fit the others."""
+    """Looks for changes of the sealed file and the secrets, and remembers what is in force."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -22,20 +22,21 @@ class Updates:
 
     @property
     def header(self) -> Header:
-        """That of the sealed file that is served."""
+        """The header of the sealed file that is served."""
         return self._running.sealed.header
 
     def first(self) -> Deployed:
         """Return what is deployed, or raise SealError with one line."""
-        # Before the files are read: what changes meanwhile is a change.
+        # The stamps come first: a change while the files are read is then noticed.
         self._taken = self._seen = self._stamps()
         self._running = first_deployed(self._settings)
         return self._running
 
     def look(self) -> Deployed | None:
-        """Return what is deployed now, if that has changed and has been left alone for one look.
+        """Return what is deployed now, or None if nothing has changed.
 
-        A secret may be written in place, and is half there for a moment.
+        A change is taken at the second look that sees it: a secret may be written in place, and
+        is half there for a moment.
         """
         last, self._seen = self._seen, self._stamps()
         if self._seen != last or self._seen == self._taken:

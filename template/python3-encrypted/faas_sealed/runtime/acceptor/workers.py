@@ -22,8 +22,8 @@ from faas_sealed.runtime.shared.system import has_ended, kill_group
 class Life(enum.Enum):
     """The states of a worker's life."""
 
-    # Each turn of the loop looks up the state of each worker. The method that an enumeration
-    # inherits is written in Python, and takes ten times as long.
+    # Each turn of the loop looks up the state of each worker in a set. The `__hash__` that an
+    # enumeration inherits is written in Python, and takes ten times as long.
     __hash__ = object.__hash__
 
     FORKING = enum.auto()  # the zygote has been asked for it
@@ -55,8 +55,8 @@ MOVES: dict[Life, set[Life]] = {
     Life.GONE: set(),
 }
 
-# What a worker may say, and in which states. One that has answered a slow request without
-# handling it stays SLOW for as long as it keeps the connection.
+# The messages that a worker may send, and the states in which it may. A worker that has answered
+# a slow request without handling it stays SLOW for as long as it keeps the connection.
 MAY_SAY: dict[Verb, set[Life]] = {
     Verb.SLOW: {Life.SERVING, Life.SLOW},
     Verb.WHOLE: {Life.SLOW},
@@ -69,48 +69,49 @@ UNUSED = frozenset({Life.FORKING, Life.FRESH})
 HOLDING = frozenset({Life.SERVING, Life.SLOW, Life.ASKING})
 READERS = frozenset({Life.SLOW, Life.ASKING})
 USED_AND_FREE = frozenset({Life.EXPECTANT, Life.RESTING})
-# These handle a request or wait for one.
+# Workers in these states handle a request or wait for one.
 COUNTED = UNUSED | USED_AND_FREE | {Life.SERVING}
 
 
 class WorkerProcess:
     """One worker: its row in the table, our end of its channel, the connection it holds.
 
-    It holds one connection at most, and is given one only when it holds none. So it
-    never has two to choose from, and none waits in its channel while it handles another.
+    A worker is given a connection only while it holds no other. So no connection waits in the
+    channel of a worker that handles a request.
     """
 
     def __init__(self, row: int, channel: Channel, *, serves_once: bool = False) -> None:
-        """With `serves_once` it ends by itself after its first request."""
+        """With `serves_once` the worker ends by itself after its first request."""
         self.row = row
         self.channel = channel
-        self.zygote: ZygoteProcess | None = None  # that has forked it, and lives
-        self.pid = 0  # until it is forked
+        self.zygote: ZygoteProcess | None = None  # its parent, while that forks
+        self.pid = 0  # until the worker is forked
         self.pidfd = -1
         self.life = Life.FORKING
         self.held: Connection | None = None
-        self.give_up_at = 0.0  # asking for room; in seconds of CLOCK_MONOTONIC
+        self.give_up_at = 0.0  # the end of its wait for room, in seconds of CLOCK_MONOTONIC
         self._serves_once = serves_once
-        # What it becomes when it hands its connection back. This stands beside its state,
-        # because it can change in each of the three in which a worker holds a connection.
+        # The state after the worker has handed back its connection. It stands beside `life`,
+        # because it can change in each of the three states in which a worker holds one.
         self._afterwards = Life.RETIRED if serves_once else Life.RESTING
 
     def forked(self, pid: int, pidfd: int) -> None:
-        """Take note that it runs."""
+        """Take note that the worker runs."""
         self.pid, self.pidfd = pid, pidfd
         self._move(Life.FRESH)
 
     def receive(self) -> tuple[Verb, Connection] | None:
-        """Return what it says, and the connection that it holds; None: it says nothing more.
+        """Return the worker's message, and the connection that it is about; None after the last.
 
-        It is killed for whatever it may not say. Raises BlockingIOError if there is nothing.
+        A worker that says what it may not is killed. Raises BlockingIOError if there is no
+        message yet.
         """
         if self.life is Life.CONDEMNED:
             return None
         try:
             message = self.channel.receive(socket.MSG_DONTWAIT, descriptors=False)
         except ValueError:
-            self.condemn("it sent what is no message")
+            self.condemn("it sent something that is no message")
             return None
         if message is None:
             return None
@@ -124,7 +125,7 @@ class WorkerProcess:
         return None
 
     def serve(self, connection: Connection) -> bool:
-        """Give it a connection; False: it cannot take one, mostly because it has just ended."""
+        """Give the worker a connection; False: it cannot take one, mostly because it has ended."""
         if not self._move(Life.SERVING):
             return False
         descriptor = connection.socket.fileno()
@@ -136,33 +137,33 @@ class WorkerProcess:
         return False
 
     def read_slowly(self) -> None:
-        """Count it as a reader, and let it read on."""
+        """Count the worker as a reader, and let it read on."""
         if self.life is Life.SLOW or self._move(Life.SLOW):
             self._tell(Verb.GO)
 
     def ask(self, give_up_at: float) -> None:
-        """Let it wait for room until a time of CLOCK_MONOTONIC."""
+        """Let the worker wait for room until `give_up_at` (CLOCK_MONOTONIC)."""
         self.give_up_at = give_up_at
         self._move(Life.ASKING)
 
     def handle(self) -> None:
-        """Let it handle its slow request."""
+        """Let the worker handle its slow request."""
         if self._move(Life.SERVING):
             self._tell(Verb.GO)
 
     def refuse(self) -> None:
-        """Let it answer that the function is busy; if it has asked for room, as a reader."""
+        """Let the worker answer that the function is busy, as a reader if it asked for room."""
         if self.life is not Life.ASKING or self._move(Life.SLOW):
             self._tell(Verb.REFUSE)
 
     def ask_back(self) -> None:
-        """Ask once for the connection that it may keep in case more comes."""
+        """Ask the worker, once, for the connection that it may keep in case more comes."""
         if self.life in HOLDING and self._afterwards is Life.RESTING:
             self._afterwards = Life.EXPECTANT
             self._tell(Verb.YIELD)
 
     def release(self) -> None:
-        """Take note that it has handed back its connection."""
+        """Take note that the worker has handed back its connection."""
         self.held = None
         if self._afterwards is Life.RETIRED and not self._serves_once:
             self.retire()
@@ -172,18 +173,18 @@ class WorkerProcess:
             self._afterwards = Life.RESTING
 
     def rest(self) -> None:
-        """Tell it that it need not wait for another connection."""
+        """Tell the worker that it need not wait for another connection."""
         if self._move(Life.RESTING):
             self._tell(Verb.REST)
 
     def retire(self) -> None:
-        """Let it go: it ends, as nothing more can come from us."""
+        """Let the worker go: it ends when it sees that nothing more can come from us."""
         if self._move(Life.RETIRED):
             with suppress(OSError):  # it has just ended
                 self.channel.socket.shutdown(socket.SHUT_WR)
 
     def outdate(self) -> None:
-        """Let it go once it has finished: what is deployed is another now."""
+        """Let the worker go once it has finished: what it serves is no longer deployed."""
         if self.life in HOLDING:
             self.ask_back()
             self._afterwards = Life.RETIRED
@@ -191,7 +192,7 @@ class WorkerProcess:
             self.retire()
 
     def condemn(self, reason: str) -> None:
-        """Kill it for what it did. Its connection is settled when it has ended."""
+        """Kill the worker for what it did. Its connection is settled when it has ended."""
         if self.life is Life.GONE:
             return
         if self.life is not Life.CONDEMNED:
@@ -200,14 +201,14 @@ class WorkerProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Kill it, and what it has started."""
+        """Kill the worker, and what it has started."""
         if self.pidfd >= 0 and not has_ended(self.pidfd):
             kill_group(self.pid)
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Forget it."""
+        """Close our descriptors of a worker that has ended, or was never forked."""
         self._move(Life.GONE)
         self.channel.close()
         if self.pidfd >= 0:
@@ -215,7 +216,7 @@ class WorkerProcess:
             self.pidfd = -1
 
     def _move(self, to: Life) -> bool:
-        """Go on to a state. An illegal move kills this worker alone, and not the acceptor."""
+        """Move to a state; tell whether that is legal. An illegal move kills this worker alone."""
         if to not in MOVES[self.life]:
             self.condemn(f"from {self.life.name} it cannot become {to.name}")
             return False
@@ -228,12 +229,12 @@ class WorkerProcess:
     def _send(
         self, verb: Verb, number: int = 0, value: int = 0, descriptors: Sequence[int] = ()
     ) -> bool:
-        """Tell it something; False: it has ended, or reads nothing of what it is told."""
+        """Send the worker a message; False: it has ended, or reads nothing of what it is told."""
         try:
             self.channel.send(verb, number, value, descriptors, socket.MSG_DONTWAIT)
             return True
         except BlockingIOError:
             self.condemn("it reads nothing of what it is told")
-        except OSError:  # it has just ended, and its pidfd tells
+        except OSError:  # it has just ended, and its pidfd will tell
             pass
         return False

@@ -15,14 +15,14 @@ from faas_sealed.runtime.shared.channel import Channel, Verb
 from faas_sealed.runtime.shared.log import say
 
 BACK_OFF_SECONDS = (0.1, 10.0)
-# After the kernel has given no process to the zygote.
+# The pause after the kernel has refused the zygote a process.
 FORK_PAUSE_SECONDS = 0.05
 
 
 class ZygoteProcess:
     """Starts the zygote, again and again if need be, and asks it for workers.
 
-    It inherits the descriptors of the table and of the memory with what is deployed.
+    The zygote inherits the descriptors of the table and of the memory with what is deployed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ZygoteProcess:
     ) -> None:
         """`on_forked` gets row, process id and pidfd of a worker, `on_unforked` the row.
 
-        The workers of a zygote that is lost live on.
+        `on_lost` gets the zygote once it forks no more. Its workers live on.
         """
         self.pid = 0
         self.ready = False
@@ -52,38 +52,38 @@ class ZygoteProcess:
         self._channel: Channel | None = None
         self._since = 0.0
         self._back_off = BACK_OFF_SECONDS[0]
-        # Until then nothing that has failed is tried again.
+        # Nothing that has failed is tried again before this time.
         self._pause_until = 0.0
 
     def keep_alive(self) -> None:
-        """Start it, if it does not run and the time has come."""
+        """Start the zygote if it does not run, unless a pause after a failure lasts."""
         if self._channel is None and not self._pausing():
             self._start()
 
     @property
     def forks(self) -> bool:
-        """Whether it can be asked for a worker now."""
+        """Whether the zygote can be asked for a worker now."""
         return self.ready and not self._pausing()
 
     def pause(self) -> float:
-        """Return in how many seconds what has failed is to be tried again."""
+        """Return the seconds until what has failed is tried again, or infinity."""
         left = self._pause_until - time.monotonic()
         return left if left > 0 else math.inf
 
     def fork(self, row: int, channel: Channel) -> None:
         """Ask for a worker with this row of the table and this end of a channel."""
         assert self._channel is not None
-        with suppress(OSError):  # it has just ended, and that will be told
+        with suppress(OSError):  # the zygote has just ended, and its channel will tell
             self._channel.send(Verb.FORK, row, descriptors=[channel.fileno()])
 
     def reap(self, pid: int) -> None:
-        """Let it reap a worker that has ended."""
+        """Let the zygote reap a worker that has ended."""
         if self._channel is not None:
             with suppress(OSError):
                 self._channel.send(Verb.REAP, value=pid)
 
     def close(self) -> None:
-        """Let it end, and do not start it again. Its workers live on."""
+        """Let the zygote end, and do not start it again. Its workers live on."""
         self.ready = False
         self._pause_until = math.inf
         if self._channel is not None:
@@ -162,7 +162,7 @@ class ZygoteProcess:
 
 
 class Zygotes:
-    """The zygote that forks, and its successor while that reads what is newly deployed."""
+    """The zygote that forks, and its successor, while the latter reads what is newly deployed."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Zygotes:
         on_lost: Callable[[ZygoteProcess], None],
         on_changed: Callable[[], None],
     ) -> None:
-        """The first three are told what ZygoteProcess tells; the last of a change of zygotes."""
+        """The first three are those of ZygoteProcess; `on_changed` follows a change of zygotes."""
         self._loop = loop
         self._table = table
         self._on_forked = on_forked
@@ -186,7 +186,7 @@ class Zygotes:
         self._next: ZygoteProcess | None = None
 
     def keep_alive(self) -> None:
-        """Start those that do not run, if the time has come."""
+        """Start the zygotes that do not run, unless a pause after a failure lasts."""
         self._present.keep_alive()
         if self._next is not None:
             self._next.keep_alive()
@@ -201,16 +201,16 @@ class Zygotes:
         return self._present.forks
 
     def pause(self) -> float:
-        """Return in how many seconds what has failed is to be tried again."""
+        """Return the seconds until what has failed is tried again, or infinity."""
         return self._present.pause()
 
     def fork(self, row: int, channel: Channel) -> ZygoteProcess:
-        """Ask for a worker, and return who was asked."""
+        """Ask for a worker, and return the zygote that was asked."""
         self._present.fork(row, channel)
         return self._present
 
     def replace(self, deployed: int) -> None:
-        """Change over to a zygote with other memory, as soon as it has read that."""
+        """Start a zygote with other memory, and change over to it as soon as it is ready."""
         if self._next is not None:
             self._next.close()
         self._next = self._zygote(deployed)
