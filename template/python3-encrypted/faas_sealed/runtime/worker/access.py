@@ -23,16 +23,16 @@ from faas_sealed.runtime.shared.deployed import Deployed
 from faas_sealed.runtime.worker.request import Request
 from faas_sealed.settings import KEY_FORMS, Settings
 
-# As WSGI has it (PEP 3333).
+# The name as WSGI has it (PEP 3333).
 _KEY_HEADER = KEY_HEADER.upper().replace("-", "_")
 
 
 class Access:
-    """The sealed file, and what decides whose key opens it here.
+    """The sealed file, and the rules about which keys open it here.
 
     `transport` are the private keys that a key token may be sealed to, `accept` the forms of
-    key that are taken (`raw`, `sealed`), `denied` the ids of function keys that are not. The
-    key that opened last is remembered, by its digest: it is not tried again.
+    key that are taken (`raw`, `sealed`), `denied` the ids of function keys that open nothing.
+    The last key that opened the file is remembered by its digest, and not tried again.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Access:
     def open(
         self, request: Request, now: float, note: Callable[[str, bytes], None]
     ) -> tuple[bytes, KeyToken | None]:
-        """Take the key header out of a request, and return what its key opens at the time `now`.
+        """Take the key header out of a request; return the content key (32 bytes), and the token.
 
-        That is the content key (32 bytes). With it comes the key token, without the function
-        key in it, or None where that came raw. `note` is told form and function key as soon
-        as they are known, even if the key is then refused. Raises MissingKey, MalformedKey,
+        The token is the key token of the header, without its function key, or None for a raw
+        key. `now` is in seconds since the epoch. `note` is told form and function key as soon as
+        they are known, even if the key is then refused. Raises MissingKey, MalformedKey,
         RawKeyRefused, ExpiredToken, FunctionExpired or UnknownKey.
         """
         text = request.headers.pop(_KEY_HEADER, None)
@@ -72,7 +72,7 @@ class Access:
             token = self._open_token(text)
             note("sealed", token.key)
             token.check_time(now)
-            # The function key shall not be here when the handler looks around.
+            # A handler that looks around must not find the function key in the token.
             return self.content_key(token.key, now), replace(token, key=b"")
         function_key = FUNCTION_KEY.decode(text)
         note("raw", function_key)
@@ -110,8 +110,8 @@ class Access:
 
 
 def check_request(token: KeyToken, request: Request, body: bytes) -> None:
-    """Raise TokenMismatch if the token is for another request than this one with this body."""
-    if token.session is not None and request.method == "HEAD":  # its answer has no body
+    """Raise TokenMismatch if the token is for another request, or for another body."""
+    if token.session is not None and request.method == "HEAD":  # the answer has no body to seal
         raise TokenMismatch
     if token.bind is None:
         return
@@ -122,6 +122,6 @@ def check_request(token: KeyToken, request: Request, body: bytes) -> None:
             request.query.encode("latin-1"),
             hashlib.sha256(body).digest(),
         )
-    except ValueError:  # no client would have made a token for it
+    except ValueError:  # no client makes a token for such a request
         raise TokenMismatch from None
     token.check_request(bind)

@@ -33,7 +33,7 @@ def environ_of(request: Request, body: BodyStream, settings: Settings) -> dict[s
     for name, value in request.headers.items():
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
         environ[key] = value
-    # The watchdog sends every body in chunks; python3-http says nevertheless how long it is.
+    # The watchdog sends every body in chunks; python3-http tells the length all the same.
     if body.length:
         environ["CONTENT_LENGTH"] = str(body.length)
     return environ

@@ -1,4 +1,4 @@
-"""One exchange: a request from its first byte on, and the answer to its last."""
+"""The exchange: one request from its first byte, and its answer to the last byte."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from faas_sealed.runtime.worker.sealed_bodies import SealedRequest, seal_respons
 from faas_sealed.settings import Settings
 
 _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
-# The watchdog counts exec_timeout as well, and our answer must come before its own.
+# The watchdog counts exec_timeout as well, and our answer must come before the watchdog's.
 DEADLINE_MARGIN = 0.1
-# The least time that an answer has to be sent, however late it comes.
+# The least time for sending an answer, however late the answer comes.
 ANSWER_SECONDS = 1.0
 
 
@@ -68,11 +68,11 @@ class Exchange:
         self._slow = False
         self._request: Request | None = None
         self._call_id = ""
-        # For the audit: who asks, by which form of key, and what became of it.
+        # For the audit: the id of the key, its form, and the outcome of the request.
         self._key_id: str | None = None
         self._key_form: str | None = None
         self._outcome = ""
-        # Once a key has opened the function, every answer is sealed for the token's session.
+        # Set once a key has opened the function: every answer is then sealed for this session.
         self._session: bytes | None = None
         self.has_opened = False
         self.keeps_connection = False
@@ -83,7 +83,7 @@ class Exchange:
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
-            # Still under the deadline: the handler's destructors run here.
+            # The deadline still holds here, because the handler's destructors run.
             self._handler.finish()
             self._log.end_call()
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -92,7 +92,7 @@ class Exchange:
         try:
             self._request = request = Request(self._wire, self._settings.max_body)
             call_id = request.headers.get("X_CALL_ID", "")
-            # It goes into the log, between words that `faas-seal explain` reads.
+            # The id goes into log lines that `faas-seal explain` reads: it must be one plain word.
             self._call_id = call_id if _CALL_ID.fullmatch(call_id) else str(uuid.uuid4())
             self._log.call_id = self._call_id
             keyless = answer_without_key(request, self._settings, self._access.sealed)
@@ -119,8 +119,8 @@ class Exchange:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise Deadline
-        # The default action of SIGALRM ends this process, in a loop in C too. A handler
-        # may have changed what is done about it.
+        # The default action of SIGALRM ends this process, in a loop in C too. An earlier call
+        # may have changed that action.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.setitimer(signal.ITIMER_REAL, left)
@@ -135,7 +135,7 @@ class Exchange:
                 raise body.failure from None
             return self._failed(error)
         finally:
-            if os.getpid() != process:  # a child that the handler forked has come back
+            if os.getpid() != process:  # this is a child that the handler forked
                 os._exit(1)
         if body.failure is not None:
             raise body.failure
@@ -149,11 +149,11 @@ class Exchange:
     def _body(self, request: Request, token: KeyToken | None) -> BodyStream:
         """Return the body, or raise TokenMismatch if the token is for another request.
 
-        All of the body is here then, unless the handler streams it.
+        The whole body is here then, unless the handler streams it.
         """
         streams = self._handler.streams
         if token is not None and token.session is not None:
-            check_request(token, request, b"")  # the stream vouches for the body
+            check_request(token, request, b"")  # the sealed stream itself binds the body
             opened = SealedRequest(request, token.session, self._settings.max_body)
             opened.take_head(request)
             body = BodyStream(opened.pieces())
@@ -165,7 +165,7 @@ class Exchange:
             if not streams:
                 body.fetch()
         else:
-            check_request(token, request, body.fetch())  # compared before a handler streams it
+            check_request(token, request, body.fetch())  # compared before the handler sees it
         return body
 
     def _sealed(self, response: Response) -> Response:
@@ -182,7 +182,7 @@ class Exchange:
         now = time.monotonic()
         whole = isinstance(response.body, bytes)
         until = self._deadline if whole else now + self._settings.stream_timeout
-        # Were this process ended before the first byte, the client would send the request again.
+        # If this process ended before the first byte, the client would send the request again.
         until = max(until, now + ANSWER_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, until - now)
         self._link.mark(REPLYING, until)
@@ -196,7 +196,7 @@ class Exchange:
             )
         except responses.BodyFailed as error:
             cause = error.cause
-            if isinstance(cause, SealError):  # of the request's body, which the answer is made of
+            if isinstance(cause, SealError):  # the request's body broke, and the answer with it
                 self._outcome = cause.reason
             else:
                 self._outcome = HandlerError.reason
@@ -205,7 +205,7 @@ class Exchange:
                 self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # nobody is left to answer; the audit line is written all the same
             pass
-        # From here on the death of this process takes nothing from the answer.
+        # From here on the answer is complete, even if this process dies.
         self._link.mark(FREE if self.keeps_connection else REPLIED, until)
         if self._settings.audit and self._outcome:
             self._audit(response.status)
@@ -234,4 +234,4 @@ def _can_carry_another(request: Request, response: Response) -> bool:
         return False
     if isinstance(response.body, bytes):
         return request.skip_body()
-    return request.body_read  # the body may be what the answer is produced from
+    return request.body_read  # the answer may be produced from the rest

@@ -1,4 +1,4 @@
-"""A glance at a socket: whether a whole request lies in it, without a byte being taken."""
+"""A glance at a socket: tells whether a whole request lies in it, and takes no byte."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 from faas_sealed.runtime.shared.system import unread
 
 MAX_HEAD = 64 * 2**10
-# The watchdog sends the end of a chunked body in a segment of its own, which is often a
-# moment later. A request is slow only if it is not whole after this.
+# The watchdog sends the end of a chunked body in a segment of its own, often a moment later.
+# Only a request that is not whole after this time is slow.
 SETTLE_SECONDS = 0.02
 
 # As plain integers: combining the enumeration's members costs more than the call.
@@ -22,10 +22,10 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?")
 
 
 def settles_whole(sock: socket.socket, until: float) -> bool:
-    """Tell whether a whole request lies in a socket, or does within SETTLE_SECONDS.
+    """Tell whether a whole request lies in a socket, or will within SETTLE_SECONDS.
 
-    Waits no longer than until the time `until` (CLOCK_MONOTONIC), and takes nothing. A
-    request that cannot be judged by a look at its first 64 KiB does not count as whole.
+    Waits until the time `until` (CLOCK_MONOTONIC) at most, and takes nothing. A request that
+    cannot be judged by its first 64 KiB does not count as whole.
     """
     seen = glance(sock)
     if _is_whole(seen, sock):
@@ -35,7 +35,7 @@ def settles_whole(sock: socket.socket, until: float) -> bool:
     poller.register(sock, select.POLLIN)
     try:
         while len(seen) < MAX_HEAD and (left := until - time.monotonic()) > 0:
-            # Readable only when there is more than was seen (socket(7)).
+            # Make the socket readable only when it holds more than was seen (socket(7)).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
             poller.poll(left * 1000)
             before, seen = len(seen), glance(sock)
@@ -69,7 +69,7 @@ def glance(sock: socket.socket) -> bytes:
 
 
 def end_of_chunks(data: bytes, at: int) -> int | None:
-    """Return where a chunked body that starts at `at` ends, or None if it does not."""
+    """Return where a chunked body that starts at `at` ends, or None if its end is not there."""
     while True:
         end = data.find(b"\r\n", at)
         match = _CHUNK_SIZE.fullmatch(data, at, end) if end >= 0 else None

@@ -1,7 +1,7 @@
-"""The inheritance of workers: what a zygote makes ready once, for all that it forks.
+"""The inheritance of workers: what a zygote prepares once, for all workers that it forks.
 
-It is made before any request, and holds no function key and no plaintext: what is in it, every
-worker has.
+The inheritance is made before any request. It holds no function key and no plaintext, because
+every worker has all of it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Inheritance:
         access = Access.of(deployed, settings)
         bundle_files.install()
         _preload(deployed.sealed.header.preload)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whatever a library has made of it
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a library may have changed it
         warm_up(settings)
         log = Log(settings.log, table.fd)
         log.install(hold_back_native_errors())
@@ -61,14 +61,14 @@ def _preload(names: Iterable[str]) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
-            # The handler's own import will fail again, and its trace is sealed.
+            # The handler's own import will fail again, and the trace of that is sealed.
             say(f"cannot import {name}, which the handler imports: {type(error).__name__}")
     if "flask" in sys.modules:
         flask_app()
 
 
 def _reseed() -> None:
-    """Seed anew what was seeded before the fork; each worker would draw the same numbers."""
+    """Seed random numbers anew; else each worker would draw the same ones after the fork."""
     random.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:

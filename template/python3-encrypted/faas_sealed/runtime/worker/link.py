@@ -8,10 +8,10 @@ from faas_sealed.runtime.shared.table import Table
 
 
 class Link:
-    """What a worker tells and asks the acceptor about the connection that it holds.
+    """Tells and asks the acceptor about the connection that this worker holds.
 
     `connection` is the acceptor's number of that connection. `must_yield` is set once the
-    acceptor has asked to have it back.
+    acceptor has asked for the connection back.
     """
 
     def __init__(self, table: Table, row: int, channel: Channel) -> None:
@@ -22,11 +22,11 @@ class Link:
         self._row = row
 
     def mark(self, state: int, until: float) -> None:
-        """Write into the table what happens now, and until when it may (monotonic seconds)."""
+        """Write into the table what this worker does now, and until when (CLOCK_MONOTONIC)."""
         self._table.write(self._row, state, self.connection, int(until * 1e9))
 
     def note_key_id(self, key_id: str | None) -> None:
-        """Write into the table whose key has been presented, should this process die."""
+        """Write into the table whose key has been presented, in case this process dies."""
         self._table.write_key_id(self._row, key_id)
 
     def tell(self, verb: Verb) -> None:

@@ -52,11 +52,10 @@ class Disconnected(Exception):
 
 
 class Wire:
-    """A connection, waited on until a deadline.
+    """A connection, and the deadline until which a read from it waits.
 
-    `on_wait` is called once, when there is still nothing to read SETTLE_SECONDS after
-    the first time that nothing was there.
-    `deadline` is in seconds of CLOCK_MONOTONIC.
+    `on_wait` is called once: when SETTLE_SECONDS have passed since the first wait began, and
+    there is nothing to read. `deadline` is in seconds of CLOCK_MONOTONIC.
     """
 
     def __init__(self, sock: socket.socket, on_wait: Callable[[], None] | None = None) -> None:
@@ -66,7 +65,7 @@ class Wire:
         self._settles_by = 0.0
 
     def wait_quietly(self, deadline: float) -> None:
-        """From now on wait until `deadline`, and tell nobody."""
+        """From now on wait until `deadline`, and never call `on_wait`."""
         self.deadline = deadline
         self._on_wait = None
 
@@ -95,7 +94,7 @@ class Wire:
                 raise Disconnected from None
             if not data:
                 raise Disconnected
-            if time.monotonic() >= self.deadline:  # a peer that sends on never lets it wait
+            if time.monotonic() >= self.deadline:  # a peer that never pauses never makes us wait
                 raise SlowRequest
             return data
 
@@ -165,7 +164,7 @@ class Request:
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it arrives, once, at most 64 KiB at a time.
 
-        Raises BodyTooLarge as soon as that is known, MalformedBody, SlowRequest.
+        Raises MalformedBody or SlowRequest, and BodyTooLarge as soon as the excess is known.
         """
         decoder = self._decoder
         if decoder is None:
@@ -191,7 +190,7 @@ class Request:
             yield from decoded.take()
 
     def skip_body(self) -> bool:
-        """Tell whether the body has been read; if all of it lies there untouched, read it."""
+        """Read the body if it lies untouched and whole in the socket; tell whether it is read."""
         if not self.body_read and not self._begun and self._lies_whole():
             try:
                 for _ in self.pieces():
@@ -207,7 +206,7 @@ class Request:
 
 
 class _Decoded:
-    """A buffer for what waitress's decoders decode, in place of a temporary file."""
+    """A buffer that waitress's decoders write to, in place of a temporary file."""
 
     def __init__(self) -> None:
         self.total = 0

@@ -38,14 +38,14 @@ class SealedRequest:
 
     def __init__(self, request: Request, session: bytes, max_body: int) -> None:
         self._opener = Opener(request_key(session))
-        # More than the body is on the wire: the head, and the overhead of frames of useful size.
+        # The wire carries more than the body: the head, and the overhead of frames of useful size.
         request.max_body += CHUNK_BYTES + max_body // 64
         self._arriving = request.pieces()
         self._max_body = max_body
         self._waiting: list[bytes] = []
 
     def take_head(self, request: Request) -> None:
-        """Wait for the head, and give the request the headers in it; raise MalformedBody."""
+        """Wait for the sealed head, and put its headers into the request; raise MalformedBody."""
         while self._opener.head is None:
             if not self._feed():
                 raise MalformedBody
@@ -54,7 +54,7 @@ class SealedRequest:
         for name, value in head.headers:
             key = name.upper().replace("-", "_")
             if not _OUTER_ONLY.fullmatch(key):
-                value = value.encode().decode("latin-1")  # as it would have come outside
+                value = value.encode().decode("latin-1")  # as WSGI has it
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
         for name in _OF_THE_STREAM:
             request.headers.pop(name, None)
@@ -83,9 +83,9 @@ class SealedRequest:
 
 
 def seal_response(response: Response, session: bytes) -> Response:
-    """Return the answer that carries `response` as a stream of the session (32 bytes).
+    """Return an answer that carries `response` as a stream sealed for the session (32 bytes).
 
-    Raises ValueError if its headers do not fit into a frame.
+    Raises ValueError if the headers of `response` do not fit into a frame.
     """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)

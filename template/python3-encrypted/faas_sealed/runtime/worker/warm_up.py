@@ -1,7 +1,7 @@
-"""The warm-up: requests that a zygote serves to itself, as a worker does, before it forks.
+"""The warm-up: requests that a zygote sends itself and serves as a worker does, before it forks.
 
-Function and key are made for the purpose. Imports, caches and arenas are then shared by all
-workers instead of built in each.
+Function and key are made for the purpose. All workers then share imports, caches and arenas,
+and none has to build its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from faas_sealed.runtime.worker.link import Link
 from faas_sealed.runtime.worker.worker import Worker
 from faas_sealed.settings import Settings
 
-# Python specialises code that has run a few times (PEP 659), and writes into it as it does.
-# Done here, workers share the result; else each would copy those pages to do it again.
+# Python specialises code that has run a few times (PEP 659), and writes into the code as it does.
+# Workers share what is specialised here; else each would copy those pages to do it again.
 WARM_UPS = 12
 
 _DUMMY_HANDLER = b"""\
@@ -34,7 +34,7 @@ def handle(event, context):
 
 def warm_up(settings: Settings) -> None:
     """Serve some requests, and raise RuntimeError if one fails."""
-    # Warm, the dummy would stay loaded here, and answer in every worker.
+    # With `warm` the dummy would stay loaded here, and answer in every worker.
     settings = replace(settings, isolation="request", audit=False)
     table = Table.unshared(1)
     for _ in range(WARM_UPS):
@@ -61,7 +61,7 @@ def _serve_one(settings: Settings, table: Table) -> None:
         watchdog.sendall(request.encode())
         with connection:
             acceptor.send(Verb.SERVE, 0, time.monotonic_ns(), [connection.fileno()])
-        acceptor.socket.shutdown(socket.SHUT_WR)  # whatever the worker asked for is refused
+        acceptor.socket.shutdown(socket.SHUT_WR)  # a worker that asks for time or room is refused
         Worker(settings, Access(sealed), Log(settings.log, -1), Link(table, 0, channel)).run()
         answer = watchdog.recv(4096)
     if not answer.startswith(b"HTTP/1.1 200 "):

@@ -1,6 +1,6 @@
-"""A worker: takes connections that have something to say, and serves their requests.
+"""The worker: takes connections that are readable, and serves their requests.
 
-In this process alone are requests, keys, plaintext and answers, and they go when it ends.
+Requests, keys, plaintext and answers are in this process alone, and go when it ends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from faas_sealed.runtime.worker.glance import settles_whole
 from faas_sealed.runtime.worker.link import Link
 from faas_sealed.settings import Settings
 
-# Requests without a valid key keep a worker until this many times `linger` after the last
-# request with one.
+# Requests without a valid key keep a worker for this many times `linger` at most, after the last
+# request with a valid key.
 MOST_LINGERS = 10
 
 
@@ -70,7 +70,7 @@ class Worker:
             self._hand_back(Verb.CLOSE)
 
     def _set_end(self, has_opened: bool) -> None:
-        """Set until when this worker waits for another request."""
+        """Set the time until which this worker waits for another request."""
         now, linger = time.monotonic(), self._settings.linger
         if has_opened:
             self._last_opened = now
@@ -80,13 +80,13 @@ class Worker:
         elif self._last_opened is None:
             self._until = now + linger
         else:
-            # Requests without a valid key keep this process, and what it remembers, for a
-            # while only. If they did not at all, a flood of them would cost forks without end.
+            # Requests without a valid key keep this process, and what it remembers, only for a
+            # while. If they did not keep it at all, a flood of them would cost endless forks.
             most = self._last_opened + MOST_LINGERS * linger
             self._until = max(self._until, min(now + linger, most))
 
     def _wait(self) -> bool:
-        """Wait for a connection that has something to say; tell whether one came."""
+        """Wait for a connection that is readable; tell whether one came."""
         while True:
             if self._link.must_yield:
                 self._has_yielded = self._socket is not None
@@ -135,7 +135,8 @@ class Worker:
     def _may_read(self) -> bool:
         """Tell whether this worker may read its connection; if not, hand it back.
 
-        A used worker remembers requests: one that is half sent must not keep it alive.
+        A used worker remembers earlier requests: a request that is half sent must not keep it
+        alive.
         """
         assert self._socket is not None
         if not self._served:
@@ -155,6 +156,6 @@ class Worker:
         self._socket.close()
         self._socket = None
         self._link.tell(verb)
-        # Not before: if this process were killed in between, the acceptor would have the
-        # connection read on, in the middle of a request that has had its answer.
+        # After CLOSE, only now. If this process were killed between the two, the acceptor would
+        # park the connection in the middle of a request that has had its answer.
         self._link.mark(FREE, 0)
