@@ -9,11 +9,11 @@ from faas_sealed.formats.errors import SealError
 
 
 class BodyStream(io.RawIOBase):
-    """Reads the body as it arrives, and remembers how that failed.
+    """Reads the body as it arrives, and remembers its failure.
 
-    `failure` is the error of a body that broke off, was too slow or too large: it
-    answers the request even where the handler has swallowed the exception. `length` is
-    that of a body that was fetched, None for any other.
+    `failure` is the error of a body that broke off, was too slow or too large. The request is
+    answered with this error even where the handler has swallowed the exception. `length` is the
+    size of the body in bytes if it was fetched, and None otherwise.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -46,7 +46,7 @@ class BodyStream(io.RawIOBase):
         return b"".join(self)
 
     def fetch(self) -> bytes:
-        """Wait until the whole body is here, and return it; it can be read as before."""
+        """Wait for the whole body, and return it; the stream can be read as before."""
         whole = self.readall()
         self._rest = memoryview(whole)
         self.length = len(whole)

@@ -38,15 +38,15 @@ def show(files: Mapping[str, bytes]) -> None:
 
 
 def name_of(path: object) -> str | None:
-    """Return the name of the file that `path` leads to, or None if it is none of those shown."""
+    """Return the name of the file that `path` leads to, or None for a file that is not shown."""
     return _open.name_of(path)
 
 
 class _Open:
-    """`open()` for the files that are shown, and as ever for all others.
+    """`open()` from memory for the files that are shown, and as ever for all others.
 
-    A relative path counts from the folder above the package, as the official template's
-    process stands there.
+    A relative path counts from the folder above the package, because the process of the official
+    template works in that folder.
     """
 
     def __init__(self) -> None:
@@ -112,4 +112,4 @@ class _Folder:
                 yield prefix + stem, False
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> None:
-        """Find nothing: the package's finder, which comes first, has found nothing."""
+        """Find nothing: the package's finder has looked before, and found nothing."""

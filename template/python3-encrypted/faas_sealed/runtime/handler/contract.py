@@ -25,8 +25,8 @@ _FORMS = "None, a str, bytes, dict, list, iterator, tuple or response"
 class Event:
     """One request, as the handler sees it.
 
-    `body` is bytes. `stream` is a readable, iterable binary file with the body as it
-    arrives; each has what the other has not taken yet.
+    `body` is bytes. `stream` is a readable, iterable binary file with the body as it arrives.
+    Each of the two has the part of the body that the other has not taken.
     """
 
     def __init__(self, environ: dict[str, Any], stream: BodyStream) -> None:
@@ -49,24 +49,24 @@ class Event:
 
     @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
-        # As werkzeug's request parses it, without one being made.
+        # Parsed as werkzeug's request does, but without making one.
         text = self._environ["QUERY_STRING"].encode("latin-1").decode()
         pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
         return ImmutableMultiDict(pairs)
 
 
 class Context:
-    """Where the function runs."""
+    """The context of a call: the name of the host that the function runs on."""
 
     def __init__(self) -> None:
         self.hostname = os.getenv("HOSTNAME", "localhost")
 
 
 def flattened(value: Any) -> Any:
-    """Return python3-http's forms as the tuple that Flask's make_response takes.
+    """Return the value of a handler in a form that Flask's make_response takes.
 
-    A dict has `statusCode`, `body` and `headers`, each of which may be missing. Any
-    other value is Flask's business and returned as it is.
+    python3-http's form is a dict with `statusCode`, `body` and `headers`; each may be missing.
+    It becomes a tuple. Any other value but None is Flask's business, and returned as it is.
     """
     if value is None:
         return "", 200
@@ -82,12 +82,12 @@ def flattened(value: Any) -> Any:
         body = str(body)
     headers = value.get("headers")
     if headers and not isinstance(headers, dict):
-        headers = Headers(headers)  # with each name as often as it is given
+        headers = Headers(headers)  # keeps a name that is given several times
     return body, value.get("statusCode"), headers
 
 
 def response_of(value: Any, environ: dict[str, Any]) -> Response:
-    """Answer as Flask does for what a view returns, without Flask.
+    """Return the answer that Flask would make of a view's return value, without Flask.
 
     Raises TypeError or ValueError for a value of any other form.
     """
@@ -111,14 +111,14 @@ def response_of(value: Any, environ: dict[str, Any]) -> Response:
     else:
         headers = [("Content-Type", content_type)]
     if type(body) in (str, bytes) and (status is None or (type(status) is int and status < 300)):
-        # What werkzeug would make of it, in a fraction of the time.
+        # The answer that werkzeug would make, in a fraction of the time.
         whole = body.encode() if isinstance(body, str) else body
         return Response(200 if status is None else status, _pairs(headers), whole)
     return sent(WerkzeugResponse(body, status, headers), environ)
 
 
 def _unpacked(value: Any) -> tuple[Any, Any, Any]:
-    """Return body, status and headers; of the latter two, None is what was not given."""
+    """Return body, status and headers; status and headers are None where they are not given."""
     if not isinstance(value, tuple):
         return value, None, None
     if len(value) == 3:
@@ -135,12 +135,12 @@ def _unpacked(value: Any) -> tuple[Any, Any, Any]:
 
 
 def sent(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
-    """Turn a response of werkzeug's or Flask's into what is sent.
+    """Turn a response of werkzeug or Flask into the answer that is sent.
 
-    The first piece of a body that is produced is produced here, so that what fails at
-    once can still be answered with an error.
+    If the body is produced, its first piece is produced here, so that a failure at once can
+    still be answered with an error.
     """
-    # Werkzeug mends the Location of a redirect, and takes from a 304 what it must not have.
+    # Werkzeug mends the Location of a redirect, and removes headers that a 304 must not have.
     headers = answer.get_wsgi_headers(environ) if answer.status_code >= 300 else answer.headers
     if answer.is_sequence and not answer.direct_passthrough:
         body: bytes | Iterable[bytes] = answer.get_data()

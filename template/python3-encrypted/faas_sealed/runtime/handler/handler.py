@@ -21,8 +21,8 @@ from faas_sealed.settings import Settings
 class Handler:
     """The function's code in one worker.
 
-    What has been opened and compiled stays until the worker ends. With isolation `warm` the
-    executed modules stay too.
+    The files and the compiled code stay until the worker ends. With isolation `warm` the
+    executed modules stay, too.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -47,7 +47,7 @@ class Handler:
         return self._program.streams
 
     def load(self) -> None:
-        """Execute the modules, unless an earlier call has and they were kept."""
+        """Execute the modules, unless they are kept from an earlier call."""
         if self._module is None:
             assert self._program is not None
             self._loggers = self._loggers or Loggers()
@@ -59,17 +59,17 @@ class Handler:
         """Call `handle` with a request: its WSGI environment, and the body in it."""
         assert self._module is not None
         event = Event(environ, body)
-        # A handler that imports Flask had it imported in the zygote.
+        # If the handler imports Flask, the zygote has already done so.
         if "flask" not in sys.modules:
             return response_of(_call(self._module, event), environ)
         with flask_app().request_context(environ) as context:
-            if body.length is not None:  # or a form would be gone from flask.request.data
+            if body.length is not None:  # else flask.request.data would lack a form
                 context.request.get_data()
             answer = flask_app().finalize_request(_call(self._module, event))
         return sent(answer, environ)
 
     def finish(self) -> None:
-        """Drop what was executed, once the answer is sent."""
+        """Drop the executed modules, unless they are kept, once the answer is sent."""
         if self._keeps_modules and self._module is not None:
             return
         if self._package is not None:
@@ -80,7 +80,7 @@ class Handler:
 
 
 def _call(module: ModuleType, event: Event) -> Any:
-    """Call the handler; what Flask's or werkzeug's abort() raises is its answer too."""
+    """Call the handler; the exception of Flask's or werkzeug's abort() is an answer, too."""
     try:
         return flattened(module.handle(event, Context()))
     except HTTPException as error:

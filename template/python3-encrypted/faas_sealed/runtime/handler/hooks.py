@@ -22,7 +22,7 @@ from typing import Any
 from faas_sealed.runtime.handler.tracebacks import stack_here, trace_of
 from faas_sealed.runtime.shared.log import Log
 
-# They describe the handler's objects in the text of their messages.
+# The messages of these loggers describe the handler's objects.
 _TALKATIVE_LOGGERS = ("asyncio", "concurrent.futures")
 
 
@@ -75,7 +75,7 @@ def _seal_hooks(log: Log) -> None:
         """Go on: the debugger would show source, and nobody is at the other end."""
 
     plain_warning = warnings.formatwarning
-    # Those with underscores are what a hook of the handler's own falls back on.
+    # A hook of the handler's own falls back on the name with underscores.
     for name, hook in (
         ("excepthook", on_exception),
         ("unraisablehook", on_unraisable),
@@ -110,7 +110,7 @@ def _seal_tracebacks(log: Log) -> None:
     if sys.version_info >= (3, 11):
         shown = traceback.TracebackException
         shown.print = sealing(shown.print)  # type: ignore[method-assign]
-    # It writes when the process is dying, in C, and can seal nothing.
+    # faulthandler writes while the process is dying, in C, and can seal nothing.
     faulthandler.disable()
     for name in ("enable", "dump_traceback", "dump_traceback_later", "register"):
         setattr(faulthandler, name, lambda *_, **__: None)

@@ -1,4 +1,4 @@
-"""The loader of the package `function`: imported from memory, into fresh namespaces."""
+"""The loader of the package `function`: imports it from memory, into fresh namespaces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Program:
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        # The official template's build makes an empty one, too.
+        # The official template's build makes an empty `__init__.py`, too.
         self.files = {"__init__.py": b"", **files}
         self._code: dict[str, CodeType] = {}
 
@@ -145,7 +145,7 @@ class _Loader(importlib.abc.InspectLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         if self._file is not None:
-            # For whoever asks for a line of source by the file's name alone.
+            # Some callers ask linecache for a line of source by the file's name alone.
             linecache.lazycache(f"{ROOT}/{self._file}", vars(module))
         super().exec_module(module)
 
@@ -169,6 +169,6 @@ class _Loader(importlib.abc.InspectLoader):
         return self._program.files[name]
 
     def get_resource_reader(self, fullname: str) -> Resources:
-        # A module has resources too: those beside it.
+        # A module has resources, too: the files beside it.
         folder = (self._file or "").rpartition("/")[0] if self._folder is None else self._folder
         return Resources(self._program.files, folder)

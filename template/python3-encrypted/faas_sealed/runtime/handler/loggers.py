@@ -1,7 +1,7 @@
 """The loggers of a process: set up as python3-http does, and put back after each call.
 
-A module that adds a handler to a logger does so each time it is executed. Without this,
-the tenth call in a burst would log every line ten times.
+A module that adds a log handler adds another each time it is executed. If loggers were not put
+back, the tenth call in a burst would log every line ten times.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from faas_sealed.runtime.handler.loader import PACKAGE
 
 
 class Loggers:
-    """Every logger as it is when this is made."""
+    """The state of every logger, remembered when this object is made."""
 
     def __init__(self) -> None:
         manager = logging.root.manager
@@ -29,9 +29,9 @@ class Loggers:
         ]
 
     def complete(self) -> None:
-        """Give the root logger a handler, unless a module has done so as it was imported.
+        """Give the root logger a log handler, unless a module has given it one.
 
-        waitress does so in python3-http, with `logging.basicConfig()`.
+        In python3-http waitress does this, with `logging.basicConfig()`.
         """
         if not logging.root.handlers:
             if _changed(self._handler):
@@ -41,7 +41,7 @@ class Loggers:
             self._added = True
 
     def restore(self) -> None:
-        """Undo what has been changed, and forget loggers that are new."""
+        """Undo what the call has changed, and forget loggers that are new."""
         if self._added:
             logging.root.removeHandler(self._handler)
             self._added = False
@@ -77,7 +77,7 @@ def _new_handler() -> logging.StreamHandler[Any]:
 
 
 def _changed(handler: logging.Handler) -> bool:
-    """Tell whether a call has altered this handler."""
+    """Tell whether a call has altered this log handler."""
     return bool(handler.filters or handler.level) or handler.formatter is not _FORMAT
 
 

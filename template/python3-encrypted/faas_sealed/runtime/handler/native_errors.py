@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 
 def hold_back_native_errors() -> Callable[[], bytes]:
-    """Let C code write its standard error to memory; return a function that takes it from there.
+    """Let C code write its standard error to memory; return a function that takes out the text.
 
-    When an extension has broken the interpreter, the interpreter writes the names of the
-    functions it was in ("Fatal Python error"), and ends: the memory goes with it.
+    An interpreter that an extension has broken writes the names of its active functions ("Fatal
+    Python error"), and ends. In memory, these names end with the process.
     """
     libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):  # elsewhere stderr cannot be assigned
+    if not hasattr(libc, "gnu_get_libc_version"):  # without glibc stderr cannot be assigned
         return bytes
     libc.open_memstream.restype = libc.calloc.restype = ctypes.c_void_p
     libc.ftell.restype = ctypes.c_long

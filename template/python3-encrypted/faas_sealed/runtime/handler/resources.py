@@ -1,4 +1,4 @@
-"""`importlib.resources` over the files of a bundle."""
+"""The resources of the handler's packages, for `importlib.resources`: files of a bundle."""
 
 from __future__ import annotations
 
