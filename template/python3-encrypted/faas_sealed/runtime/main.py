@@ -31,7 +31,7 @@ TELLTALES = (
 
 
 def main() -> NoReturn:
-    """Serve until told to end. A bad setting or sealed file ends the process, with one line."""
+    """Serve until told to end. A bad setting or sealed file ends the process with one line."""
     _open_standard_descriptors()
     arguments = sys.argv[1:]
     del sys.argv[1:]  # a library that the handler imports may parse them
@@ -49,7 +49,7 @@ def main() -> NoReturn:
 
 
 def _open_standard_descriptors() -> None:
-    """Open descriptors 0, 1 and 2 where they are closed: another file would get the number."""
+    """Open each of descriptors 0 to 2 that is closed; else another file would get its number."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(fd)

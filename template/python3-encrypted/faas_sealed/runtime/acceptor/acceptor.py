@@ -232,7 +232,7 @@ class Acceptor:
         if verb is Verb.IDLE:
             self._park(connection)
         elif verb is Verb.UNREAD:
-            # It became readable about now: nobody watched it while the worker held it.
+            # The connection became readable about now: nobody watched it while the worker held it.
             connection.readable_since = time.monotonic_ns()
             connection.needs_fresh_worker = True
             self._serve(connection)

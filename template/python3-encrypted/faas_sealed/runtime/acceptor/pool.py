@@ -66,7 +66,7 @@ class Pool:
             theirs.close()
 
     def receive(self, worker: WorkerProcess) -> tuple[Verb, Connection] | None:
-        """Return a worker's message, and the connection that it is about; None if there is none."""
+        """Return a worker's message and the connection that it is about, or None."""
         try:
             said = worker.receive()
         except BlockingIOError:

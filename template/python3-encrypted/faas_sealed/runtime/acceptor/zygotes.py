@@ -56,7 +56,7 @@ class ZygoteProcess:
         self._pause_until = 0.0
 
     def keep_alive(self) -> None:
-        """Start the zygote if it does not run, unless a pause after a failure lasts."""
+        """Start the zygote if it does not run, unless it must pause after a failure."""
         if self._channel is None and not self._pausing():
             self._start()
 
@@ -175,7 +175,7 @@ class Zygotes:
         on_lost: Callable[[ZygoteProcess], None],
         on_changed: Callable[[], None],
     ) -> None:
-        """The first three are those of ZygoteProcess; `on_changed` follows a change of zygotes."""
+        """The first three are as in ZygoteProcess; `on_changed` follows a change of zygotes."""
         self._loop = loop
         self._table = table
         self._on_forked = on_forked
@@ -186,7 +186,7 @@ class Zygotes:
         self._next: ZygoteProcess | None = None
 
     def keep_alive(self) -> None:
-        """Start the zygotes that do not run, unless a pause after a failure lasts."""
+        """Start the zygotes that do not run, unless they must pause after a failure."""
         self._present.keep_alive()
         if self._next is not None:
             self._next.keep_alive()

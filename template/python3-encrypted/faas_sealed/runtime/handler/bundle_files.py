@@ -18,7 +18,7 @@ from typing import Any
 
 from faas_sealed.runtime.handler.resources import Resources
 
-# Where the files seem to lie: the directory of `__file__`. It exists nowhere.
+# Where the files seem to lie: the directory of `__file__`. That directory exists nowhere.
 ROOT = "/sealed/function"
 _ABOVE = "/sealed"
 

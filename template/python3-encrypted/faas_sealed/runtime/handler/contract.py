@@ -49,7 +49,7 @@ class Event:
 
     @cached_property
     def query(self) -> ImmutableMultiDict[str, str]:
-        # Parsed as werkzeug's request does, but without making one.
+        # Parsed as in werkzeug's request, but without making one.
         text = self._environ["QUERY_STRING"].encode("latin-1").decode()
         pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
         return ImmutableMultiDict(pairs)
@@ -63,10 +63,10 @@ class Context:
 
 
 def flattened(value: Any) -> Any:
-    """Return the value of a handler in a form that Flask's make_response takes.
+    """Turn the return value of `handle` into one that Flask's make_response takes.
 
-    python3-http's form is a dict with `statusCode`, `body` and `headers`; each may be missing.
-    It becomes a tuple. Any other value but None is Flask's business, and returned as it is.
+    None becomes a tuple, and so does a dict of python3-http's form: `statusCode`, `body` and
+    `headers`, each of which may be missing. Any other value is returned as it is.
     """
     if value is None:
         return "", 200

@@ -63,7 +63,7 @@ class Handler:
         if "flask" not in sys.modules:
             return response_of(_call(self._module, event), environ)
         with flask_app().request_context(environ) as context:
-            if body.length is not None:  # else flask.request.data would lack a form
+            if body.length is not None:  # else a form would be gone from request.data
                 context.request.get_data()
             answer = flask_app().finalize_request(_call(self._module, event))
         return sent(answer, environ)

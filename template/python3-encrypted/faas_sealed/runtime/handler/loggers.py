@@ -60,7 +60,7 @@ class Loggers:
 
 
 class _Format(logging.Formatter):
-    """As `logging.basicConfig()`, but a module's name stays out of the log."""
+    """The format of `logging.basicConfig()`, without the names of the handler's modules."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         inside = record.name.startswith(f"{PACKAGE}.")

@@ -20,7 +20,7 @@ def trace_of(error: BaseException) -> str:
         shown = traceback.TracebackException(type(error), error, first, compact=True)
         _leave_out_loader(shown)
         return "".join(shown.format())
-    except Exception:  # a class of the handler's own can fail in any way
+    except Exception:  # an exception class of the handler can fail in any way
         return f"{type(error).__name__}, which cannot be shown\n"
 
 

@@ -106,7 +106,7 @@ def _newest(settings: Settings) -> SealedFile:
 def _successor(settings: Settings, before: Header) -> SealedFile:
     """Return the sealed file that is in place, or raise SealError if it may not follow `before`.
 
-    A file for another function may not, nor an older file.
+    It may not if it is older, or for another function.
     """
     path = settings.pushed_file or settings.file
     new = _read_file(path, settings)

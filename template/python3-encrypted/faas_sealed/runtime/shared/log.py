@@ -84,11 +84,11 @@ class Log:
         self.call_id = ""
 
     def seal(self, text: str) -> str:
-        """Return a text sealed, as `fse1_…`; while no key has opened the function, withhold it."""
+        """Return a text sealed (`fse1_…`), or `(withheld)` before a key has opened the function."""
         return WITHHELD if self._seal is None else self._seal(text)
 
     def sealed(self, what: str, text: str, level: str = "error") -> str:
-        """Write one line: `what` has happened, in clear, and `text`, sealed. Return the latter."""
+        """Write one line, with `what` in clear and `text` sealed; return the sealed text."""
         trace = self.seal(text)
         line = f"faas-seal: {what} {self.call_id or '-'} {trace}"
         # Not through sys.stderr: it may be closed, or in the middle of a write.

@@ -25,8 +25,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def forbid_dumps() -> None:
     """Make this process and those it forks not dumpable, and their cores empty.
 
-    Nobody but root may then read its memory, environment or descriptors under /proc
-    (prctl(2), PR_SET_DUMPABLE). An exec undoes it.
+    Nobody but root may then read their memory, environment or descriptors under /proc
+    (prctl(2), PR_SET_DUMPABLE). An exec undoes this.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -67,7 +67,7 @@ def reap_children() -> bool:
 def kill_children(but: Collection[int] = ()) -> None:
     """Kill the children of this process that are not in `but`.
 
-    It finds only those that the kernel lists (proc(5), /proc/PID/task/TID/children).
+    A kernel that does not list them spares them (proc(5), /proc/PID/task/TID/children).
     """
     children = Path("/proc/thread-self/children")
     for pid in map(int, children.read_text().split() if children.exists() else ()):
@@ -102,7 +102,7 @@ _DISCARD = int(socket.MSG_TRUNC | socket.MSG_DONTWAIT)
 def discard(sock: socket.socket) -> bool:
     """Drop what lies in a socket; return False once the peer has closed.
 
-    MSG_TRUNC drops the bytes in the kernel: none comes into this process (tcp(7)).
+    MSG_TRUNC drops the bytes in the kernel: not one comes into this process (tcp(7)).
     """
     try:
         return sock.recv_into(_NOWHERE, 0, _DISCARD) > 0

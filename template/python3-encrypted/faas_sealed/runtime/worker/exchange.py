@@ -234,4 +234,4 @@ def _can_carry_another(request: Request, response: Response) -> bool:
         return False
     if isinstance(response.body, bytes):
         return request.skip_body()
-    return request.body_read  # the answer may be produced from the rest
+    return request.body_read  # the answer may be produced from the body

@@ -1,7 +1,7 @@
 """The inheritance of workers: what a zygote prepares once, for all workers that it forks.
 
 The inheritance is made before any request. It holds no function key and no plaintext, because
-every worker has all of it.
+every worker would have them.
 """
 
 from __future__ import annotations

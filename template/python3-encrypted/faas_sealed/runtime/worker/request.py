@@ -70,11 +70,11 @@ class Wire:
         self._on_wait = None
 
     def peek(self) -> bytes:
-        """Return bytes without taking them; wait until there is one."""
+        """Return bytes without taking them; wait until there are any."""
         return self._receive(PIECE, PEEK)
 
     def take(self, size: int) -> bytes:
-        """Take at most `size` bytes; wait until there is one."""
+        """Take at most `size` bytes; wait until there are any."""
         return self._receive(size, 0)
 
     def take_exactly(self, size: int) -> bytes:

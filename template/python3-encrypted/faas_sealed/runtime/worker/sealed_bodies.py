@@ -1,4 +1,4 @@
-"""Sealed bodies: a request that comes as a stream, and the answer that goes as one."""
+"""Sealed bodies: a request that arrives as a sealed stream, and the answer that leaves as one."""
 
 from __future__ import annotations
 

@@ -156,6 +156,7 @@ class Worker:
         self._socket.close()
         self._socket = None
         self._link.tell(verb)
-        # After CLOSE, only now. If this process were killed between the two, the acceptor would
-        # park the connection in the middle of a request that has had its answer.
+        # After CLOSE the row becomes free only now. If it were free before the acceptor is told,
+        # and this process were killed then, the acceptor would park the connection in the middle
+        # of a request that has had its answer.
         self._link.mark(FREE, 0)
