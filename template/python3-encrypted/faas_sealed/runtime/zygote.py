@@ -1,6 +1,6 @@
 """The zygote: the process that prepares what workers need, and then only forks.
 
-It never sees a connection or a key, because every worker would inherit them.
+It never sees a client's connection or key, because every worker would inherit them.
 """
 
 from __future__ import annotations
