@@ -73,10 +73,10 @@ def _run_acceptor(settings: Settings) -> None:
 
 
 def _run_zygote(settings: Settings, control: int, table: int, memory: int) -> None:
-    from faas_sealed.runtime import zygote
     from faas_sealed.runtime.shared.channel import Channel
     from faas_sealed.runtime.shared.deployed import Deployed
     from faas_sealed.runtime.shared.table import Table
+    from faas_sealed.runtime.zygote import zygote
 
     for fd in (control, table, memory):
         os.set_inheritable(fd, False)

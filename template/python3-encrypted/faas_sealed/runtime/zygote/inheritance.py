@@ -23,8 +23,8 @@ from faas_sealed.runtime.shared.log import Log, say
 from faas_sealed.runtime.shared.table import Table
 from faas_sealed.runtime.worker.access import Access
 from faas_sealed.runtime.worker.link import Link
-from faas_sealed.runtime.worker.warm_up import warm_up
 from faas_sealed.runtime.worker.worker import Worker
+from faas_sealed.runtime.zygote.warm_up import warm_up
 from faas_sealed.settings import Settings
 
 

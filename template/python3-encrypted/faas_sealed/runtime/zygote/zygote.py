@@ -18,7 +18,7 @@ from faas_sealed.runtime.shared.deployed import Deployed
 from faas_sealed.runtime.shared.log import say
 from faas_sealed.runtime.shared.system import adopt_orphans, forbid_dumps, name_process
 from faas_sealed.runtime.shared.table import Table
-from faas_sealed.runtime.worker.inheritance import Inheritance
+from faas_sealed.runtime.zygote.inheritance import Inheritance
 from faas_sealed.settings import Settings
 
 

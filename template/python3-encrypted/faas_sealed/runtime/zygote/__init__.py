@@ -1,0 +1,1 @@
+"""The zygote's process: makes ready what all workers inherit, and forks them."""
