@@ -27,9 +27,9 @@ SPARES = {"request": 4, "burst": 2, "warm": 2}
 class Dispatch:
     """Gives connections to workers, and room to workers whose request was slow to come.
 
-    At most `seal_workers` processes handle a request or wait for one, so at most that many
-    handlers run. A worker that waits for the rest of a slow request counts as a reader
-    instead, and asks for room when it has the whole request.
+    At most `seal_workers` processes handle a request or wait for a connection, so at most that
+    many handlers run; each free place among these is room. A worker that waits for the rest of
+    a slow request counts as a reader instead, and asks for room when it has the whole request.
     """
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
@@ -50,7 +50,7 @@ class Dispatch:
         return True
 
     def take_slow(self, worker: WorkerProcess) -> None:
-        """Let a worker read on as a reader; refuse its request if there are too many readers."""
+        """Let a worker read on as a reader, or have it answer that the function is busy."""
         if worker.life is Life.SLOW or self._count(READERS) < self._settings.readers:
             worker.read_slowly()
         else:
@@ -62,7 +62,7 @@ class Dispatch:
         self._asking.append(worker)
 
     def turn(self) -> None:
-        """Give what has become free to those that wait, and have missing workers forked."""
+        """Give free workers and room to those that wait, and ask for the workers that are missing."""
         # The order matters. A slow request needs room, and some connections need a fresh worker:
         # if connections that take any worker came first, the others might wait for ever.
         self._give_room()
@@ -77,7 +77,10 @@ class Dispatch:
             worker.ask_back()
 
     def give_up(self, now: float) -> Iterator[Connection]:
-        """Yield connections, and refuse workers, that have waited too long."""
+        """Yield each connection that has waited too long for a worker.
+
+        After these, workers that have waited too long for room are refused.
+        """
         while self._waiting and self._waiting[0].give_up_at <= now:
             yield self._waiting.popleft()
         while (worker := self._first_asking()) and worker.give_up_at <= now:
@@ -92,7 +95,7 @@ class Dispatch:
         return True
 
     def _find_free(self, *, fresh: bool) -> WorkerProcess | None:
-        """Return a worker that can take a connection: a used one, unless it must be `fresh`."""
+        """Return a free worker: a used one if there is one, unless it must be `fresh`."""
         found: WorkerProcess | None = None
         for worker in self._pool.workers:
             if worker.life is Life.FRESH:
@@ -108,7 +111,7 @@ class Dispatch:
         return self._asking[0] if self._asking else None
 
     def _give_room(self) -> None:
-        """Let workers handle slow requests that are whole, as far as there is room."""
+        """Let readers that have their whole request handle it, and retire free workers for them."""
         while worker := self._first_asking():
             if self._room() <= 0 and not (
                 self._retire_one({Life.FRESH}) or self._retire_one(USED_AND_FREE)
@@ -118,7 +121,7 @@ class Dispatch:
             worker.handle()
 
     def _make_way(self) -> None:
-        """Retire used workers that are free, where fresh workers are needed and lack room."""
+        """Retire used workers that are free, if fresh workers are needed and there is no room."""
         needing_fresh = sum(waiting.needs_fresh_worker for waiting in self._waiting)
         # Room can be below zero: a reader that has handed back its connection counts again.
         for _ in range(needing_fresh - self._count(UNUSED) - self._room()):
@@ -132,15 +135,15 @@ class Dispatch:
                 self._waiting.remove(connection)
 
     def _let_rest(self) -> None:
-        """Tell workers to wait no longer if they yielded a connection and got no other."""
+        """Tell workers that yielded a connection and got no other that nothing comes now."""
         for worker in self._pool.workers:
             if worker.life is Life.EXPECTANT:
                 worker.rest()
 
     def _replenish(self) -> None:
-        """Have workers forked: a fresh one for each connection that waits, and the spares.
+        """Ask for a fresh worker for each connection that waits, and for the spares.
 
-        Where there is no room for them, ask for the connections that other workers keep.
+        If there is no room for these, ask for the connections that other workers keep.
         """
         zygotes, waiting = self._pool.zygotes, len(self._waiting)
         zygotes.keep_alive()

@@ -72,7 +72,7 @@ class Exchange:
         self._key_id: str | None = None
         self._key_form: str | None = None
         self._outcome = ""
-        # Set once a key has opened the function: every answer is then sealed for this session.
+        # Set once a token with a session has opened the function: every answer is then sealed.
         self._session: bytes | None = None
         self.has_opened = False
         self.keeps_connection = False
@@ -83,7 +83,7 @@ class Exchange:
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
-            # The deadline still holds here, because the handler's destructors run.
+            # The timer still runs, because the handler's destructors run here.
             self._handler.finish()
             self._log.end_call()
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -103,6 +103,7 @@ class Exchange:
             return self._sealed(problem_of(error, self._call_id))
 
     def _call(self, request: Request) -> Response:
+        """Open the function with the request's key, call the handler, and return its answer."""
         content_key, token = self._access.open(request, time.time(), self._note_key)
         self._session = token.session if token is not None else None
         self._outcome = "ok"
@@ -149,7 +150,8 @@ class Exchange:
     def _body(self, request: Request, token: KeyToken | None) -> BodyStream:
         """Return the body, or raise TokenMismatch if the token is for another request.
 
-        The whole body is here then, unless the handler streams it.
+        When this returns, the whole body is here. Only a handler that streams gets a body that
+        is still arriving, and only if no token is bound to that body.
         """
         streams = self._handler.streams
         if token is not None and token.session is not None:
@@ -182,7 +184,8 @@ class Exchange:
         now = time.monotonic()
         whole = isinstance(response.body, bytes)
         until = self._deadline if whole else now + self._settings.stream_timeout
-        # If this process ended before the first byte, the client would send the request again.
+        # If this process were killed before the first byte, the watchdog could send the request
+        # again. Therefore a late answer gets some time, too.
         until = max(until, now + ANSWER_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, until - now)
         self._link.mark(REPLYING, until)
@@ -207,7 +210,7 @@ class Exchange:
             pass
         # From here on the answer is complete, even if this process dies.
         self._link.mark(FREE if self.keeps_connection else REPLIED, until)
-        if self._settings.audit and self._outcome:
+        if self._settings.audit and self._outcome:  # empty: the request needed no key
             self._audit(response.status)
 
     def _audit(self, status: int) -> None:
