@@ -62,7 +62,7 @@ class Dispatch:
         self._asking.append(worker)
 
     def turn(self) -> None:
-        """Give free workers and room to those that wait, and ask for the workers that are missing."""
+        """Give free workers and room to those that wait; ask for the workers that are missing."""
         # The order matters. A slow request needs room, and some connections need a fresh worker:
         # if connections that take any worker came first, the others might wait for ever.
         self._give_room()
