@@ -1,4 +1,4 @@
-"""Seal Python functions, open them, and call them with their key.
+"""The Python API: seal functions, open them, and call them with their keys.
 
 >>> from faas_seal import AuthorKey, FunctionKey, seal, open_sealed
 >>> author, key = AuthorKey.generate(), FunctionKey.generate()
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# It would write a line for each name.
+# isort would write a line for each name.
 # isort: off
 if TYPE_CHECKING:
     from faas_sealed.formats.errors import (
@@ -105,7 +105,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names.s
 __all__ = sorted(_MODULES)
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of these
+if not TYPE_CHECKING:  # a type checker that sees this would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

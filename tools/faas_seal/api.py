@@ -1,4 +1,4 @@
-"""Sealing and opening, for programs. Nothing is written."""
+"""The functions of the Python API that seal, verify and open. They write no file."""
 
 from __future__ import annotations
 
@@ -40,15 +40,17 @@ def seal(
     """Return the sealed file of a source folder, or of files given by relative name.
 
     `function` is the name that the function is deployed under. Each of `keys` opens the file.
-    Each of `identities`, values or public keys `fsip1_…`, opens it with a new key of its own,
-    which the file holds sealed to the identity. `transport` is the function's transport key, a
-    value or a public key `fstp1_…`: with it the function takes key tokens. Times are in seconds
-    since the epoch; `created` is by default now, and a runtime that has one file takes only a
-    newer one. `expires` is when the file opens no more, by default never.
+    Each of `identities` is a value or a public key `fsip1_…`. It gets a new function key, which
+    the file holds sealed to it. `transport` is the function's transport key, a value or a public
+    key `fstp1_…`: with it the function takes key tokens.
+
+    Times are in seconds since the epoch. `created` is the present time by default; a runtime
+    that has a file takes another only if it was created later. From `expires` on the file does
+    not open; by default it does not expire.
 
     Raises UsageError for a name that no function can have, SourceRefused for a source that
     cannot be sealed as it is, MalformedKey for a text that is no public key of its kind, and
-    MalformedFile for fewer than one or more than 256 keys.
+    MalformedFile unless there are 1 to 256 keys and identities.
     """
     check_name(function)
     checked = check_files(source) if isinstance(source, Mapping) else read_source(Path(source))
@@ -70,9 +72,9 @@ def seal(
 def verify(sealed: bytes, *, author: AuthorKey | str) -> Header:
     """Return the header of a sealed file that `author`, a key or `fsap1_…`, signed.
 
-    Raises WrongSignature for a file that is not as this author signed it, which is a
-    WrongAuthor if another author did. Raises MalformedFile for bytes that are no sealed file,
-    and MalformedKey for an author that is none.
+    Raises WrongSignature: WrongAuthor for a file that another author signed, AlteredSealedFile
+    for one that was altered after it was signed. Raises MalformedFile for bytes that are no
+    sealed file, and MalformedKey for a text that is no author's public key.
     """
     return signed_by(public_bytes(author), sealed, file.verify).header
 
@@ -83,7 +85,7 @@ def open_sealed(
     """Verify and decrypt a sealed file, and return its files by relative name.
 
     Raises what `verify` raises, UnknownKey if the key or identity does not open the file,
-    FunctionExpired if the file has expired, and MalformedBundle for a damaged content.
+    FunctionExpired if the file has expired, and MalformedBundle if its content is damaged.
     """
     verified = signed_by(public_bytes(author), sealed, file.verify)
     secret = key_for(verified.header, key.private) if isinstance(key, Identity) else key.secret
@@ -91,13 +93,13 @@ def open_sealed(
 
 
 def _recipient(identity: Identity | str, context: bytes) -> file.Recipient:
-    """Return an identity as a recipient with a new function key, sealed to it in `context`."""
+    """Return a recipient with a new function key, sealed to the identity for `context`."""
     text = identity.public if isinstance(identity, Identity) else identity
     key = os.urandom(KEY_BYTES)
     try:
         return file.Recipient(key, to=grant(key, IDENTITY_PUBLIC.decode(text), context))
     except ValueError as error:
-        raise MalformedKey(f"an identity cannot be sealed to: {error}") from None
+        raise MalformedKey(f"no key can be sealed to an identity: {error}") from None
 
 
 def _transport_public(transport: TransportKey | str) -> bytes:

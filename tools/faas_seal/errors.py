@@ -1,7 +1,7 @@
-"""Errors of the Python API and the command, beside the tree of the formats.
+"""Errors of the Python API and the command, which extend the tree of the formats.
 
 Facts that a caller may branch on are attributes. Hints here are for Python callers; the command
-has words of its own (`faas_seal.cli.hints`).
+has hints of its own (`faas_seal.cli.hints`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NoFunctions(UsageError):
 
 
 class UnnamedFunction(UsageError):
-    """An address that does not say which function it is of: `address`."""
+    """An address that does not name its function. `address` is that address."""
 
     def __init__(self, message: str = "", *, address: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -77,7 +77,7 @@ class IdentityWithoutFile(UsageError):
 
 
 class StackFileRefused(SealError):
-    """A stack file that cannot be read, or not be edited without changing its meaning.
+    """A stack file that cannot be read, or cannot be edited without changing its meaning.
 
     `path` is the stack file, where that is known.
     """
@@ -100,15 +100,15 @@ class SourceRefused(SealError):
 
 
 class ProgramMissing(SealError):
-    """A program that this needs and that is not on PATH."""
+    """A program that is needed and is not on PATH."""
 
 
 class ProgramFailed(SealError):
-    """A program that this started and that has failed."""
+    """A program that was started and has failed."""
 
 
 class CannotServe(SealError):
-    """A function that cannot be started on this machine, or a gateway that cannot."""
+    """A function, or the local gateway, that cannot be started on this machine."""
 
 
 # Keys.
@@ -138,7 +138,7 @@ class KeyFileMissing(KeyFileRefused, MissingKey):
     """A key file that does not exist.
 
     `function` is the function whose key a project keeps in this file, or an empty string.
-    `sealed` says whether that function has been sealed: what is deployed then opens with the
+    `sealed` says whether that function has been sealed: if so, what is deployed opens with the
     lost key alone.
     """
 
@@ -165,7 +165,7 @@ class AuthorKeyMissing(KeyFileMissing):
 
 
 class ProjectMissing(MissingKey):
-    """A key that was sought in a folder without a stack file. `path` is that stack file."""
+    """A key that was sought in a folder without a stack file. `path` is where that should be."""
 
     def __init__(self, message: str = "", *, path: Path = Path(), hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -173,11 +173,11 @@ class ProjectMissing(MissingKey):
 
 
 class HomeMissing(MissingKey):
-    """A user without a home folder, in which keys could lie."""
+    """A user without a home folder for keys."""
 
 
 class ForeignFunction(MissingKey):
-    """A function that is not one of the project, when neither author nor key was given."""
+    """A function that is not one of the project, when neither its author nor its key was given."""
 
 
 class NoKeyFits(MissingKey):
@@ -200,16 +200,16 @@ class SealedFileMissing(FileRefused):
 
 
 class SealedFileRefused(FileRefused):
-    """A sealed file, or what a function shows of its own, that is not what its author signed.
+    """A sealed file that is not what its author signed.
 
-    `path` is the file, or `address` the function; None and an empty string where the bytes
-    came from elsewhere.
+    `path` is the file. If a function has shown the signed lines of its sealed file, `address` is
+    the function's. For bytes from elsewhere they are None and an empty string.
     """
 
     def __init__(self, message: str = "", *, path: Path | None = None, address: str = "") -> None:
         hint = "" if path is None else "fetch the file again, or seal it anew if it is yours"
         if address:
-            message = f"asked what it is, {address} does not show its author's signature: {message}"
+            message = f"{address} does not show a sealed file of the expected author: {message}"
             hint = (
                 "is that the function's address, and is that its author? "
                 "Their stack file has the public key as seal_author"
@@ -261,8 +261,8 @@ class WrongFunction(FileRefused):
 class RolledBack(FileRefused):
     """A function that shows an older sealed file than it has shown before.
 
-    `created` is when that file was sealed, `newest` when the newest that was seen; both are
-    in seconds since the epoch. `address` is the function.
+    `created` is when the file that it shows was sealed. `newest` is when the newest file that it
+    has shown was sealed. Both are in seconds since the epoch. `address` is the function's.
     """
 
     def __init__(
@@ -289,7 +289,7 @@ class UnexpectedAnswer(RequestFailed):
     `status` is its HTTP status, or None where no status arrived.
     """
 
-    # Of an answer that arrived: a runtime never answers with this error.
+    # The status that arrived. In the classes above, it is the status that a runtime answers with.
     status: int | None  # type: ignore[assignment,misc]
 
     def __init__(self, message: str = "", *, status: int | None = None, hint: str = "") -> None:
@@ -300,8 +300,8 @@ class UnexpectedAnswer(RequestFailed):
 class UnsealedAnswer(UnexpectedAnswer):
     """An answer that should have come sealed and did not: anyone on the way may have written it.
 
-    `error` is the error of the runtime that it claims to be, or None; `reference` the call id,
-    and `trace` the sealed trace `fse1_…` that it brings, or empty strings.
+    `error` is the runtime's error that it claims to be, or None. `reference` is the call id that
+    it brings, and `trace` the sealed trace `fse1_…`; each may be an empty string.
     """
 
     def __init__(
@@ -320,7 +320,7 @@ class UnsealedAnswer(UnexpectedAnswer):
 
 
 class Unreachable(SealError):
-    """No answer at all. `address` is where it was sought."""
+    """An address where nobody answers. `address` is that address."""
 
     exit_code = EXIT_UNREACHABLE
 
@@ -330,4 +330,4 @@ class Unreachable(SealError):
 
 
 class GatewayRefused(SealError):
-    """What the gateway was asked to do, and has not done."""
+    """A failure of the gateway to do what it was asked."""

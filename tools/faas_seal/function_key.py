@@ -37,9 +37,9 @@ class FunctionKey(KeyAuth):
     Redirects are not followed.
 
     The raw key is sent where nothing but the key is known, or the function has no transport
-    key. A redirect to another origin does not take it along. An asynchronous call raises
-    KeyWouldLeak: the queue stores every header. Plain http to another machine warns with
-    KeyInClear.
+    key. It does not follow a redirect to another origin. An asynchronous call with it raises
+    KeyWouldLeak, because the queue stores every header. A call over plain http to another
+    machine warns with KeyInClear.
 
     A request raises UsageError if no token can be made for it, as for a body that cannot be
     read beforehand, and FunctionExpired if the function has expired. With sealed bodies, an
@@ -58,10 +58,10 @@ class FunctionKey(KeyAuth):
         """Take the text form `fsk1_…`, or raise MalformedKey.
 
         `function` is what `verify` returns for the function's sealed file. `address` is the
-        function's own, where it is not `…/function/NAME`. With `sealed_body`, bodies travel
-        sealed both ways, and the response of `requests` is what was inside; raises
-        UnknownTransportKey where no transport key is known. `lifetime` is that of a token, in
-        seconds, up to a year.
+        function's own address, where it is not `…/function/NAME`. With `sealed_body`, bodies
+        travel sealed both ways, and `requests` returns the response that was inside. That raises
+        UnknownTransportKey where no transport key is known. `lifetime` is the lifetime of a
+        token in seconds, at most a year.
         """
         key = FUNCTION_KEY.decode(text)
         super().__init__(Credential(key, function, address, sealed_body, lifetime))
@@ -85,11 +85,11 @@ class FunctionKey(KeyAuth):
     ) -> FunctionKey:
         """Read a key file that only its owner may read.
 
-        With `sealed_file`, which `author` (a key, or a public key `fsap1_…`) must have signed,
-        its function is known, too. The other options are those of FunctionKey.
+        `sealed_file` takes the place of `function`. Its signature must be that of `author`, a
+        key or a public key `fsap1_…`. The other options are those of FunctionKey.
 
-        Raises KeyRefused for the key file: KeyFileMissing, InsecureKeyFile, MalformedKeyFile or,
-        where it cannot be read, KeyFileRefused. Raises FileRefused for the sealed file:
+        Raises KeyRefused for the key file: KeyFileMissing, InsecureKeyFile, MalformedKeyFile, or
+        KeyFileRefused where it cannot be read. Raises FileRefused for the sealed file:
         SealedFileMissing, WrongAuthor, or another SealedFileRefused.
         """
         text = FUNCTION_KEY.encode(read_key_file(Path(path), FUNCTION_KEY))
@@ -130,7 +130,7 @@ class FunctionKey(KeyAuth):
         sealed_body: bool = False,
         lifetime: int | None = None,
     ) -> FunctionKey:
-        """Return the key of the function `name` in a project, with what is sealed there.
+        """Return the key of the function `name` in a project, with its sealed file's header.
 
         The key is in `.faas-seal/` of the project's `folder`. The sealed file in `sealed/` must
         be signed by the stack file's `seal_author`, or else by this user. The other options are
@@ -140,7 +140,7 @@ class FunctionKey(KeyAuth):
         does. Raises FileRefused for the sealed file: SealedFileMissing, WrongAuthor, or another
         SealedFileRefused. Raises UnknownFunction for a name that the stack file does not have,
         StackFileRefused for a stack file that cannot be read, and UnknownAuthor where nothing
-        says whose the file must be.
+        names the author.
         """
         stack = find(None, Path(folder))
         text = FUNCTION_KEY.encode(project_key(stack, name))
@@ -169,21 +169,21 @@ class FunctionKey(KeyAuth):
     ) -> FunctionKey:
         """Ask the function at `url` what its author has signed, and return a key for it.
 
-        `author` is a key, or a public key `fsap1_…`. The key is `key`, or the one that the
-        function is sealed with to `identity`, a value or a key file. `function` is the
+        `author` is a key, or a public key `fsap1_…`. The function key is either `key`, or the
+        one that the sealed file holds for `identity`, a value or a key file. `function` is the
         function's name, where the address does not say it.
 
-        If the function later refuses the key, it is asked once more, and called once more if it
-        has changed. A file older than one seen before is refused, by this object or by all that
-        share the file `seen`. `session` asks, where TLS or proxies need one. The other options
-        are those of FunctionKey.
+        If the function later refuses the key, it is asked once more. If it has changed, it is
+        also called once more. A sealed file older than one seen before is refused, by this
+        object or by all that share the file `seen`. `session` is the session of `requests` that
+        asks, where TLS or proxies need one. The other options are those of FunctionKey.
 
         Raises KeyRefused for a key or identity that does not open the function (UnknownKey) or
         cannot be read. Raises FileRefused for what the function says of itself: WrongAuthor or
         another SealedFileRefused, WrongFunction, RolledBack, FunctionExpired. Raises Unreachable
-        where nobody answers, UnexpectedAnswer for another answer, UnnamedFunction where nothing
-        names the function, UsageError for a URL that is no address, and SealError if the file
-        `seen` is damaged.
+        where nobody answers, UnexpectedAnswer where the function does not say what it is,
+        UnnamedFunction where nothing names the function, UsageError for a URL that is no
+        address, and SealError if the file `seen` is damaged.
         """
         if (key is None) == (identity is None):
             raise UsageError("discovery takes either a key or an identity")
@@ -222,7 +222,7 @@ class FunctionKey(KeyAuth):
 
     @property
     def text(self) -> str:
-        """The text form of the key: as secret as that."""
+        """The text form of the key: keep it secret, too."""
         return FUNCTION_KEY.encode(self.secret)
 
     @property

@@ -1,6 +1,6 @@
-"""Keys with a public half, as values: an author's, an identity, a function's transport key.
+"""Keys with a public half, as values: author keys, identities and transport keys.
 
-A secret stands in no repr. Two keys are equal if they are of one kind and hold the same secret.
+No repr shows a secret. Two keys are equal if they are of the same kind and hold the same secret.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Seed:
 
     @property
     def text(self) -> str:
-        """The text form of the secret: as secret as that."""
+        """The text form of the secret: keep it secret, too."""
         return self._form.encode(self._seed)
 
     def __eq__(self, other: object) -> bool:
@@ -104,7 +104,7 @@ class AuthorKey(_Seed):
 class Identity(_Seed):
     """An identity, to which authors seal function keys. Its text form is `fsi1_…`.
 
-    It opens slots on the machine that it is on, and never travels.
+    It opens slots on its own machine, and is never sent.
     """
 
     _form = IDENTITY_SEED
@@ -120,7 +120,7 @@ class Identity(_Seed):
 
     @property
     def public(self) -> str:
-        """The public key `fsip1_…`, for authors."""
+        """The public key `fsip1_…`, which its owner gives to authors."""
         return IDENTITY_PUBLIC.encode(self.private.public)
 
     @property
@@ -130,7 +130,7 @@ class Identity(_Seed):
 
     @property
     def private(self) -> PrivateKey:
-        """The identity as the formats have it."""
+        """The identity as a private key of the formats."""
         return PrivateKey(self._seed)
 
     def __repr__(self) -> str:
@@ -147,11 +147,13 @@ class TransportKey(_Seed):
 
     @classmethod
     def from_file(cls, path: AnyPath) -> TransportKey:
-        """Read a transport secret; of two keys in it, return the first, which is the newer.
+        """Read a transport secret, and return its first key: if it holds two, that is the newer.
 
-        Only its owner may read the file, unless it lies in `.secrets/`, where a container that
-        faas-cli runs must be able to. Raises KeyRefused: KeyFileMissing, InsecureKeyFile,
-        MalformedKeyFile or, where the file cannot be read, KeyFileRefused.
+        Only its owner may read the file, unless it lies in `.secrets/`: a container that
+        faas-cli runs must be able to read that one.
+
+        Raises KeyRefused: KeyFileMissing, InsecureKeyFile, MalformedKeyFile, or KeyFileRefused
+        where the file cannot be read.
         """
         path = Path(path)
         shared = path.absolute().parent.name == SECRETS_FOLDER
@@ -167,7 +169,7 @@ class TransportKey(_Seed):
         return TRANSPORT_PUBLIC.encode(PrivateKey(self._seed).public)
 
     def __repr__(self) -> str:
-        return f"<TransportKey {self.public[:22]}…>"  # of 1,634 characters
+        return f"<TransportKey {self.public[:22]}…>"  # the whole has 1,634 characters
 
 
 def public_bytes(author: AuthorKey | str) -> bytes:

@@ -256,9 +256,11 @@ def test_the_answer_to_an_asynchronous_call_is_read_piece_by_piece() -> None:
         status, headers, body = read_answer(pieces, text)
         assert (status, headers, b"".join(body)) == (201, [("X-A", "b")], b"onetwo")
     for wrong in (b"", stream[:30], b"in clear" * 20, stream[:30] + b"x" + stream[31:]):
-        with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+        with pytest.raises(
+            UnexpectedAnswer, match="not the whole, unaltered answer of that session"
+        ):
             read_answer([wrong], text)
-    with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+    with pytest.raises(UnexpectedAnswer, match="not the whole, unaltered answer of that session"):
         read_answer([stream], SESSION.encode(bytes(32)))
     with pytest.raises(MalformedKey):
         read_answer([stream], "fss1_x")
@@ -271,7 +273,9 @@ def test_the_body_of_such_an_answer_is_never_a_shorter_one(size: int) -> None:
     for wrong in (stream[:-1], stream[:-21], stream + b"x"):
         pieces = [wrong[at : at + size] for at in range(0, len(wrong), size)]
         _, _, body = read_answer(pieces, SESSION.encode(session))
-        with pytest.raises(UnexpectedAnswer, match="no answer of that session"):
+        with pytest.raises(
+            UnexpectedAnswer, match="not the whole, unaltered answer of that session"
+        ):
             list(body)
 
 

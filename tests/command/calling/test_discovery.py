@@ -193,7 +193,7 @@ def test_an_older_file_than_one_that_was_seen_is_refused(
         discover(address, own, seen=seen)
     assert seen.parent.stat().st_mode & 0o077 == 0
     other(sealed(own, created=4).lines)
-    with pytest.raises(RolledBack, match="has been seen") as refused:
+    with pytest.raises(RolledBack, match="has shown one") as refused:
         discover(address, own, seen=seen)
     assert str(seen) in refused.value.hint
     assert (refused.value.created, refused.value.newest) == (4, 5)

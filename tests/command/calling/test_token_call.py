@@ -157,7 +157,7 @@ def test_a_path_that_would_not_arrive_as_it_is_sent_is_refused(
 
 
 def test_the_address_of_another_function_is_refused(key: FunctionKey, gateway: Server) -> None:
-    with pytest.raises(UsageError, match="of greet, and the address is of other"):
+    with pytest.raises(UsageError, match="for greet, but the address names other"):
         requests.get(f"{gateway.url}/function/other", auth=key, timeout=10)
     assert gateway.requests == []
 
@@ -199,7 +199,7 @@ def test_a_function_without_a_transport_key_takes_the_raw_key(gateway: Server) -
     assert gateway.last.headers[KEY_HEADER.lower()] == plain.text
     with pytest.raises(KeyWouldLeak):
         requests.post(f"{gateway.url}/async-function/greet", auth=key, timeout=10)
-    with pytest.raises(UsageError, match="transport key, and none is known"):
+    with pytest.raises(UsageError, match="transport key, which is not known"):
         FunctionKey(plain.text, function=header, sealed_body=True)
 
 

@@ -258,7 +258,8 @@ def test_another_author_or_key_is_refused_before_the_call(
     other = AUTHOR_PUBLIC.encode(author_public(MINE))
     said = run("invoke", *direct, "-d", "", "--author", other, status=4).stderr
     assert (
-        f"{direct[0]} does not show its author's signature: the file is signed by {AUTHOR}" in said
+        f"{direct[0]} does not show a sealed file of the expected author: "
+        f"the file is signed by {AUTHOR}" in said
     )
     assert f", expected {other}" in said
     assert "hint: is that the function's address, and --author its author's public key?" in said

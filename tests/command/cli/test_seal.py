@@ -184,7 +184,7 @@ def test_a_source_folder_that_was_moved_is_named_and_where_to_say_so(
     run("seal")
     (project / "greet").rename(project / "hello")
     said = run("seal", status=1).stderr
-    assert "the source folder of greet is not there: ./greet" in said
+    assert "the source folder of greet does not exist: ./greet" in said
     assert "functions.greet, x-faas-seal: {source: …}" in said
     stack = project / "stack.yaml"
     stack.write_text(stack.read_text().replace("source: ./greet", "source: ./hello"))
@@ -465,8 +465,8 @@ def test_says_nothing_of_a_build_folder_of_the_sealed_function(project: Path, ru
     ("addition", "warning"),
     [
         ("  old:\n    lang: python3-http\n    handler: ./greet\n", "functions.old is built from"),
-        ("configuration:\n  copy:\n    - ./greet\n", "configuration.copy has ./greet"),
-        ("configuration:\n  copy:\n    - ./greet/data\n", "configuration.copy has ./greet/data"),
+        ("configuration:\n  copy:\n    - ./greet\n", "configuration.copy puts ./greet"),
+        ("configuration:\n  copy:\n    - ./greet/data\n", "configuration.copy puts ./greet/data"),
         (f"# {FUNCTION_KEY.encode(bytes(32))}\n", "stack.yaml holds a function key"),
     ],
 )

@@ -113,7 +113,10 @@ def test_what_another_author_signed_is_not_sealed_for_this_one(
 ) -> None:
     sign(project, run)
     other = AUTHOR_PUBLIC.encode(author_public(bytes(32)))
-    assert f"is for the author {AUTHOR}" in run(*FINISH, "--author", other, status=4).stderr
+    assert (
+        f"is for another author to sign: {AUTHOR}"
+        in run(*FINISH, "--author", other, status=4).stderr
+    )
     assert "does not say who signs greet" in run(*FINISH, status=2).stderr
     assert unsigned.exists()
 

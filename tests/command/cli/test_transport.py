@@ -89,7 +89,7 @@ def test_a_build_holds_nothing_of_the_secret(project: Path, run: Run) -> None:
 def test_a_secret_that_would_be_copied_into_every_build_is_told_of(project: Path, run: Run) -> None:
     stack = project / "stack.yaml"
     stack.write_text(stack.read_text() + "configuration:\n  copy:\n    - ./.secrets\n")
-    assert "has ./.secrets copied into every build: keys in .secrets/" in run("seal").stderr
+    assert "puts ./.secrets into every build, with the keys in .secrets/" in run("seal").stderr
 
 
 def test_without_a_transport_key_nothing_is_made_until_it_is_wanted(

@@ -209,7 +209,7 @@ def alter_template(project: Path) -> None:
         ),
         (break_source, "greet: handler.py does not compile"),
         (change_key, "greet: sealed for another key: it opens with "),
-        (move_source, "greet: the source folder of greet is not there: ./greet -> where is it"),
+        (move_source, "greet: the source folder of greet does not exist: ./greet -> where is it"),
         (
             lose_the_sealed_file_and_open_the_signing_key,
             "greet: not sealed yet, and the signing key is refused -> chmod 600 ",
@@ -218,7 +218,7 @@ def alter_template(project: Path) -> None:
         (lose_key, "greet: there is no function key for greet: .faas-seal/greet.key does not exi"),
         (lose_key, "-> restore .faas-seal/greet.key from your copy; without one, faas-seal seal"),
         (replace_signing_key, "greet: greet belongs to the author fsap1_"),
-        (replace_signing_key, "not yours -> faas-seal seal greet --author-key-file FILE, of its"),
+        (replace_signing_key, "not yours -> faas-seal seal greet --author-key-file FILE, with its"),
         (name_another_author, "greet: the file is signed by fsap1_"),
         (name_another_author, f", expected {ANOTHER} -> faas-seal seal greet --author-key-file"),
         (let_it_expire, "greet: has expired -> faas-seal seal greet"),
@@ -305,7 +305,7 @@ def test_a_transport_secret_that_is_elsewhere_is_no_failure(project: Path, run: 
 def test_without_the_signing_key_the_author_of_the_stack_file_counts(run: Run) -> None:
     run("seal")
     keystore.author_key_path().unlink()
-    assert "greet: not known to be in order: there is no author's signing" in findings(run, None, 0)
+    assert "greet: not known to be in order: there is no signing" in findings(run, None, 0)
 
 
 def test_without_the_signing_key_an_altered_file_is_found(project: Path, run: Run) -> None:

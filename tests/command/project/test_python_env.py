@@ -98,7 +98,7 @@ def test_requirements_are_installed_once(workshop: Workshop) -> None:
         output(python, "import pytest")
     assert not workshop.would_make()
     assert workshop.find() == python
-    assert workshop.said == ["making a virtual environment with its requirements, once"]
+    assert workshop.said == ["making a virtual environment with the function's requirements, once"]
     for file in (workshop.requirements, workshop.template / "requirements.txt"):
         before = file.read_text()
         file.write_text(f"# changed\n{before}")
@@ -126,7 +126,9 @@ def test_a_failed_installation_shows_why_leaks_nothing_and_is_tried_again(
     (source / "backend.py").write_text(f"{backend}raise RuntimeError('no compiler here')\n")
     workshop.requirements.write_text(f"{source}\n")
     monkeypatch.setenv("GREET_KEY", "fsk1_canary")
-    with pytest.raises(CannotServe, match="its requirements cannot be installed") as found:
+    with pytest.raises(
+        CannotServe, match="the function's requirements cannot be installed"
+    ) as found:
         workshop.find()
     assert "-m pip install" in found.value.hint
     assert str(workshop.folder) in seen.read_text()

@@ -59,7 +59,7 @@ def test_memory_is_searched_across_its_blocks_and_again_when_it_has_changed(at: 
 
 
 def test_a_canary_that_is_too_short_to_be_found_is_refused() -> None:
-    with pytest.raises(ValueError, match="short as bytes is 14 bytes, at least 15"):
+    with pytest.raises(ValueError, match="short as bytes is 14 bytes, expected at least 15"):
         Search({"short": "x" * 14})
 
 

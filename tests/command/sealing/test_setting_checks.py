@@ -35,7 +35,7 @@ def test_a_setting_with_which_a_function_would_not_start_is_refused(
 
 def test_a_setting_that_is_none_is_warned_of(project: Path, run: Run) -> None:
     set_in_stack_file(project, "seal_isolaton: warm")
-    said = "has seal_isolaton, which is no setting: is seal_isolation meant?"
+    said = "has seal_isolaton, which is no setting: do you mean seal_isolation?"
     assert said in run("seal").stderr
     assert said in run("doctor", status=1).stdout
 

@@ -1,1 +1,1 @@
-"""Calls to functions: key tokens, sealed bodies, discovery, and `requests` with all of it."""
+"""Calls to functions: key tokens, sealed bodies, discovery, and the `auth` that uses them."""

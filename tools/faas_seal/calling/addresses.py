@@ -1,4 +1,4 @@
-"""Addresses of functions: the function that one names, and who can read what goes there."""
+"""Addresses of functions: which function one names, and whether others can read what goes there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _QUEUE = re.compile(r"/async-function(/|$)")
 class Destination:
     """The place in a function that a request goes to.
 
-    `path` and `query` are as they are sent; `queued` says whether the gateway's queue is between.
+    `path` and `query` are as they are sent. `queued` says whether the request goes through the
+    gateway's queue.
     """
 
     path: str
@@ -29,15 +30,15 @@ class Destination:
 
 
 def function_in(url: str) -> str:
-    """Return the name of the function behind a gateway that `url` is of, or an empty string."""
+    """Return the name of the function that `url` names behind a gateway, or an empty string."""
     found = _BEHIND_GATEWAY.fullmatch(urlsplit(url).path)
     return found["name"] if found else ""
 
 
 def base_address(url: str) -> str:
-    """Return the address for synchronous calls of the function that `url` is of.
+    """Return the address for synchronous calls to the function that `url` leads to.
 
-    A path inside the function is cut off. A URL that names no function is all address.
+    A path inside the function is cut off. If `url` names no function, nothing is cut off.
     """
     parts = urlsplit(url)
     found = _BEHIND_GATEWAY.fullmatch(parts.path)
@@ -51,9 +52,9 @@ def base_address(url: str) -> str:
 def destination(url: str, function: str, base: str = "") -> Destination:
     """Return the place in `function` that a request to `url` goes to.
 
-    `base` is the function's own address, where that is not `…/function/NAME`. If `url` is
-    neither below `base` nor of that form, it is the function's own, and its whole path is inside.
-    Raises UsageError for the address of another function.
+    `base` is the function's own address, where that is not `…/function/NAME`. A `url` that is
+    neither below `base` nor of that form leads straight to the function: its whole path is
+    inside. Raises UsageError for the address of another function.
     """
     parts, own = urlsplit(url), urlsplit(base)
     prefix = own.path.rstrip("/")
@@ -64,7 +65,7 @@ def destination(url: str, function: str, base: str = "") -> Destination:
     if found is None:
         return Destination(parts.path or "/", parts.query, queued=False)
     if found["name"] != function:
-        raise UsageError(f"the key is one of {function}, and the address is of {found['name']}")
+        raise UsageError(f"the key is for {function}, but the address names {found['name']}")
     return Destination(found["path"] or "/", parts.query, queued=bool(found["queue"]))
 
 
@@ -92,7 +93,7 @@ def in_clear(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether `url` is on this machine."""
+    """Tell whether `url` leads to this machine."""
     name = host(url)
     if name == "localhost" or name.endswith(".localhost"):
         return True

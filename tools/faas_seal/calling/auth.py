@@ -1,4 +1,4 @@
-"""Authentication of `requests` with a function key, as a key token or raw."""
+"""The `auth` of `requests` that presents a function key, as a key token or raw."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Ask = Callable[[], tuple[Header, bytes]]
 class KeyAuth(AuthBase):
     """The `auth` of requests to one function, which presents `credential`.
 
-    If the function refuses the key, `ask` is called, where it is given. If the function has
-    changed, it is then called once more with what is known now.
+    If the function refuses the key, `ask` asks the function anew, where `ask` is given. If the
+    function has changed, the request is made once more with the new credential.
     """
 
     def __init__(self, credential: Credential, ask: Ask | None = None) -> None:
@@ -39,7 +39,7 @@ class KeyAuth(AuthBase):
         return request
 
     def _renew(self) -> Credential | None:
-        """Ask the function anew; return the credential for what it is now, or None if that is old.
+        """Ask the function anew; return its new credential, or None if there is nothing new.
 
         Raises KeyWouldLeak where the raw key would take a token's place.
         """
@@ -52,15 +52,15 @@ class KeyAuth(AuthBase):
             return None
         if not before.raw and function.transport is None:
             raise KeyWouldLeak(
-                "the function no longer has a transport key, and where tokens were taken "
-                "the raw key is not sent",
-                hint="if that is meant, discover it anew",
+                "the function took key tokens and no longer has a transport key: the raw key is "
+                "not sent instead",
+                hint="if its author did so on purpose, discover the function anew",
             )
         self.credential = replace(before, function=function, function_key=function_key)
         return None if _opening(before) == _opening(self.credential) else self.credential
 
 
 def _opening(credential: Credential) -> tuple[bytes | None, bytes]:
-    """Return what a change of would make another token, or another raw key."""
+    """Return the transport key and the function key: if either changes, a call is made anew."""
     function = credential.function
     return None if function is None else function.transport, credential.function_key

@@ -1,4 +1,4 @@
-"""Bodies that travel sealed: a request's, and a response's, shown as if it had come in clear."""
+"""Sealed bodies: a request is sealed, and its response is shown as if it had come in clear."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from urllib3.exceptions import ProtocolError
 from faas_seal.calling.problems import Problem, problem_in
 from faas_seal.errors import UnexpectedAnswer, UnsealedAnswer, UsageError
 
-# These belong to the connection, or are read by gateway and watchdog, who see nothing sealed.
+# These are for the connection, the gateway and the watchdog, which cannot read what is sealed.
 _OUTSIDE = frozenset(
     name.lower()
     for name in (KEY_HEADER, "Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding")
 )
-# These are read outside, and by the handler too.
+# These are for the gateway, the watchdog and the handler: they travel in clear and sealed.
 _BOTH = frozenset({"accept", "x-call-id", "x-callback-url", "x-timeout"})
 
 
@@ -52,7 +52,7 @@ class CallResponse(requests.Response):
 
     @classmethod
     def of(cls, response: requests.Response, session: bytes | None = None) -> CallResponse:
-        """Return the same response, with the session (32 bytes) that it is to keep, if any."""
+        """Return `response` as a CallResponse that keeps `session` (32 bytes), if one is given."""
         made = cls()
         made.__dict__.update(response.__dict__)
         made.session = "" if session is None else SESSION.encode(session)
@@ -70,7 +70,7 @@ def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if name.lower() in _OUTSIDE | _BOTH:
             outside[name] = text
-        # A compressed answer would tell by its length what is in it.
+        # The length of a compressed answer would tell what is in it.
         if name.lower() not in _OUTSIDE | {"accept-encoding"}:
             inside.append((name, text))
     outside.pop("Content-Length", None)
@@ -92,11 +92,11 @@ def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
 
 
 def open_answer(response: requests.Response, session: bytes) -> CallResponse:
-    """Return the response that travelled sealed inside of `response`; its body opens as it is read.
+    """Return the response that travelled sealed inside `response`. Its body opens as it is read.
 
-    A body that is cut short or altered raises ChunkedEncodingError, as one that is cut short
-    in clear does. Raises UnsealedAnswer for anything but the sealed answer of this session
-    (32 bytes).
+    Reading a body that is cut short or altered raises ChunkedEncodingError, as for a body in
+    clear that is cut short. Raises UnsealedAnswer for anything but the sealed answer of this
+    session (32 bytes).
     """
     problem = problem_in(response)
     if problem is not None:
@@ -125,12 +125,12 @@ def read_answer(
 ) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
     """Return status, headers and body of the sealed answer to an asynchronous call.
 
-    `pieces` are what the callback brought, in any division. `session` is that of the response
-    to the call, `fss1_…`. The body opens as it is read.
+    `pieces` are the callback's body, divided in any way. `session` is the `session` of the
+    CallResponse to the call, `fss1_…`. The body opens as it is read.
 
-    Raises MalformedKey for a session that is not one, and UnexpectedAnswer for anything but
-    the whole and unaltered answer of that session; for what is wrong behind the headers, only
-    where the body is read.
+    Raises MalformedKey for a text that is no session. Raises UnexpectedAnswer for anything but
+    the whole and unaltered answer of that session: at once if the headers are wrong, and if the
+    body is wrong, while it is read.
     """
     stream = _AnswerStream(pieces, SESSION.decode(session))
     try:
@@ -150,13 +150,13 @@ def _body_of(stream: _AnswerStream) -> Iterator[bytes]:
 
 
 def _not_of_session(error: MalformedBody) -> UnexpectedAnswer:
-    return UnexpectedAnswer(f"this is no answer of that session, whole and unaltered: {error}")
+    return UnexpectedAnswer(f"this is not the whole, unaltered answer of that session: {error}")
 
 
 def _unsealed(response: requests.Response, problem: Problem | None = None) -> UnsealedAnswer:
     said = f", {problem.error.reason}" if problem else ""
     message = (
-        "the answer is not sealed, so that nobody vouches for it "
+        "the answer is not sealed, so nobody vouches for it "
         f"(its status is {response.status_code}{said})"
     )
     if problem is None:
@@ -191,7 +191,7 @@ class _AnswerStream:
         return decode_head(self._opener.head, response=True)
 
     def read(self, most: int = CHUNK_BYTES) -> bytes:
-        """Return the next bytes of the body, none at its end, or raise MalformedBody."""
+        """Return the next bytes of the body, or b"" at its end. Raises MalformedBody."""
         while not self._waiting and not self._ended:
             self._waiting = self._next()
         piece, self._waiting = self._waiting[:most], self._waiting[most:]

@@ -1,4 +1,4 @@
-"""One call as the command makes it: sent once, and answered as it comes."""
+"""One call as the command makes it: it is sent once, and its answer is read as it comes."""
 
 from __future__ import annotations
 

@@ -33,12 +33,12 @@ _Given = bytes | PrivateKey
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls functions, with all that they have said of keys and authors.
+    """Somebody who calls functions, with the keys and authors that they have named.
 
     `stack` is the stack file of the project that they are in, whether it exists or not. `key` is
     the source of a function key, `identity` a key file or `-`, `author` a public key (32
-    bytes). `function` is a name that the address does not say. With `raw`, the key itself is
-    to be sent.
+    bytes). `function` is the function's name, where the address does not say it. With `raw`,
+    the key itself is sent.
     """
 
     stack: Path
@@ -64,7 +64,7 @@ class Caller:
         name, given = self.name_at(url), self._given()
         if not name and given is None:
             raise UnknownKeyForAddress(
-                "this address names no function, so that its key is unknown",
+                "this address names no function, so its key is unknown",
                 hint="give its key, or its name",
             )
         header = self._in_project(name) if name else None
@@ -92,7 +92,7 @@ class Caller:
     ) -> Credential:
         if header is None and isinstance(given, PrivateKey):
             raise IdentityWithoutFile(
-                "an identity opens a sealed file, and none is here",
+                "an identity opens the function's sealed file, which is not here",
                 hint="give the public key of the author: the function has the file",
             )
         function_key = self._chosen(name, given, header)
@@ -151,7 +151,7 @@ class Caller:
         return known or Keystore(self.stack.parent).path(name).exists()
 
     def _in_project(self, name: str) -> Header | None:
-        """Return the verified header of a function's sealed file, if it is here and of use."""
+        """Return the verified header of a function's sealed file, if it is here and needed."""
         if self.raw and not self.identity:
             return None
         if not sealed_file(self.stack.parent, name).is_file():

@@ -15,8 +15,9 @@ class Credential:
 
     `function` is the verified header of the function's sealed file, or None if only the key is
     known. `address` is the function's own address, where it is not `…/function/NAME`. With
-    `sealed_body`, bodies travel sealed both ways. `lifetime` is that of a token in seconds, or
-    None for the usual one. Raises UnknownTransportKey where bodies could not be sealed.
+    `sealed_body`, bodies travel sealed both ways. `lifetime` is the lifetime of a token in
+    seconds, or None for the usual one. Raises UnknownTransportKey where bodies could not be
+    sealed.
     """
 
     function_key: bytes = field(repr=False)
@@ -28,8 +29,9 @@ class Credential:
     def __post_init__(self) -> None:
         if self.sealed_body and self.raw:
             raise UnknownTransportKey(
-                "bodies are sealed to a function's transport key, and none is known here",
-                hint="FunctionKey.of_project, from_file with sealed_file, or discover",
+                "bodies are sealed to a function's transport key, which is not known here",
+                hint="make the key by FunctionKey.of_project, from_file with sealed_file, or "
+                "discover",
             )
 
     @property

@@ -30,16 +30,16 @@ from faas_seal.project.signatures import signed_by
 
 TIMEOUT_SECONDS = 10
 
-# Beside the header the lines hold a magic number and a signature.
+# Besides the header, the lines hold a magic number and a signature.
 _MAX_BYTES = MAX_HEADER_BYTES + 1024
 _MAX_REMEMBERED = 1000
 
 
 class Seen:
-    """The time of the newest seal that each function has shown, so that it shows no older one.
+    """The time of the newest seal that each function has shown. An older one is then refused.
 
-    It is kept in the file at `path`, or else in this object. Beyond a thousand functions, the
-    oldest entries are forgotten.
+    The times are kept in the file at `path`, or else in this object. Beyond a thousand
+    functions, the oldest entries are forgotten.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -53,14 +53,14 @@ class Seen:
         newest = times.pop(where, 0)
         if header.created < newest:
             raise RolledBack(
-                f"{address} says that it was sealed at {header.created}, and has been seen "
-                f"sealed at {newest}: somebody has put an old file there",
+                f"{address} shows a file that was sealed at {header.created}, and has shown one "
+                f"that was sealed at {newest}: somebody has put an old file there",
                 address=address,
                 created=header.created,
                 newest=newest,
-                hint=f"if that is meant, take the address out of {self._path}"
+                hint=f"if its author went back on purpose, take the address out of {self._path}"
                 if self._path
-                else "if that is meant, begin with a new FunctionKey",
+                else "if its author went back on purpose, begin with a new FunctionKey",
             )
         times[where] = header.created
         if header.created > newest:
@@ -75,8 +75,8 @@ class Seen:
             times = None
         if not isinstance(times, dict) or not all(type(time) is int for time in times.values()):
             raise SealError(
-                f"{self._path} is damaged: it tells which seals of functions were seen",
-                hint=f"rm {self._path}, and old files are no longer told from new ones",
+                f"{self._path} is damaged: it should hold the times of the seals seen so far",
+                hint=f"rm {self._path}; a file older than those seen is then not noticed",
             )
         return times
 
@@ -111,7 +111,7 @@ class Discovery:
         seen: Seen,
         session: requests.Session | None = None,
     ) -> Discovery:
-        """Return the function that `url` is of.
+        """Return the function that `url` leads to.
 
         Raises UnnamedFunction if neither `url` nor `function` names it, UsageError for a URL
         that is no address.
@@ -163,13 +163,13 @@ class Discovery:
                     raise UnexpectedAnswer(
                         f"{self.address} does not say what it is: status {response.status_code}",
                         status=response.status_code,
-                        hint="is that the function's address, and seal_discovery not off?",
+                        hint="is that the function's address? Is seal_discovery off?",
                     )
                 data = b""
                 for piece in response.iter_content(2**16):
                     data += piece
                     if len(data) > _MAX_BYTES:
-                        raise FileRefused(f"{self.address} says more than a sealed file's lines")
+                        raise FileRefused(f"{self.address} shows more than a sealed file's lines")
                 return data
         except requests.RequestException:
             raise Unreachable(
@@ -183,5 +183,5 @@ class Discovery:
 
 
 def _without_key(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stand in for the session's own auth, and for what `.netrc` has."""
+    """Take the place of the session's own auth and of `.netrc`: this request needs no login."""
     return request

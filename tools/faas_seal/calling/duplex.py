@@ -40,11 +40,11 @@ class Duplex(HTTPAdapter):
 
 
 class _DuplexFile(io.RawIOBase):
-    """The bytes that arrive at a socket; while none do, `pieces` are sent."""
+    """The bytes that arrive at a socket; while nothing arrives, `pieces` are sent."""
 
     def __init__(self, sock: socket.socket, pieces: Iterator[bytes]) -> None:
         self._sock = sock
-        # http.client closes the socket if this answer is the last; this keeps it open so far.
+        # http.client closes the socket early if no answer can follow. This file keeps it open.
         self._open = sock.makefile("rb", buffering=0)
         self._pieces = pieces
         self._unsent = memoryview(next(pieces, b""))
@@ -67,13 +67,13 @@ class _DuplexFile(io.RawIOBase):
             self._sock.settimeout(timeout)
 
     def close(self) -> None:
-        """End the connection with its answer: part of the body may not have been sent."""
+        """Close the connection after its answer: part of the body may not have been sent."""
         self._open.close()
         self._sock.close()
         super().close()
 
     def _send(self) -> bool:
-        """Send what can be sent now; tell whether any was."""
+        """Send what can be sent now; tell whether to go on without waiting."""
         if not self._unsent:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The runtime's errors, as they stand in its answers (RFC 9457)."""
+"""Problem documents: the runtime's errors in its answers (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 class Problem:
     """A problem document of the runtime: its error, the call id, and a sealed trace `fse1_…`.
 
-    `reference` and `trace` are empty where the document has none, or none of the allowed form.
+    `reference` and `trace` are empty where the document has no such text of the right form.
     """
 
     error: type[SealError]

@@ -19,7 +19,7 @@ class KeyInClear(UserWarning):
 
 
 def present_raw(request: requests.PreparedRequest, function_key: bytes) -> None:
-    """Put a function key (32 bytes) itself into a request, or raise KeyWouldLeak."""
+    """Put the raw function key (32 bytes) into a request, or raise KeyWouldLeak."""
     url = request.url or ""
     if is_queue(url):
         raise KeyWouldLeak(
@@ -32,7 +32,7 @@ def present_raw(request: requests.PreparedRequest, function_key: bytes) -> None:
 
 
 def drop_on_redirect(response: requests.Response, **_: Any) -> None:
-    """Take the key out where a redirect leads elsewhere; a hook of `requests`, which keeps it."""
+    """Take the key out if a redirect leads elsewhere. A hook of `requests`, which would keep it."""
     if response.is_redirect:
         target = urljoin(response.url, response.headers["Location"])
         if origin(target) != origin(response.url) or is_queue(target):

@@ -11,9 +11,9 @@ from faas_seal.calling.duplex import Duplex
 def session() -> requests.Session:
     """Return a session of `requests` whose answers arrive while the body is being sent.
 
-    That is for a handler that answers a large body while it reads: give the body as an
-    iterator of bytes, and `stream=True`. Whatever stands between must pass such calls on.
-    Any other request is sent as by a session that `requests` makes.
+    This is for a handler that answers a large body while it reads: give the body as an
+    iterator of bytes, and `stream=True`. Every proxy on the way must pass such calls on.
+    Any other request is sent as in a session that `requests` makes.
     """
     made = requests.Session()
     for scheme in ("http://", "https://"):

@@ -1,4 +1,4 @@
-"""The slots of a sealed file, as callers find the one that their key or identity opens."""
+"""The slots of a sealed file: the one that a caller's key or identity opens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def key_for(header: Header, identity: PrivateKey) -> bytes:
     if slot is None or slot.to is None:
         raise UnknownKey(
             f"{header.function} is not sealed to the identity {identity_id(identity.public)}",
-            hint="its author seals it to your public key, fsip1_…",
+            hint="ask its author to seal it to your public key, fsip1_…",
         )
     key = open_grant(slot.to, identity, header.context)
     if key_id(key) != slot.id:

@@ -34,8 +34,8 @@ _OUTDATED = (UnknownKey, MalformedKey, RawKeyRefused)
 class TokenCall:
     """A prepared request of `requests`, from its key token to its response.
 
-    Keeps the request in clear, so that it can be made once more if the function has changed:
-    `renew` asks for that, and returns the credential for the changed function, or None.
+    It keeps the request in clear, so that it can be made once more if the function has changed:
+    `renew` asks the function, and returns its new credential, or None if it has not changed.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ def _digest(body: Any, position: int | None) -> bytes:
         return hashlib.sha256(body or b"").digest()
     if position is None:
         raise UsageError(
-            "a token is bound to its body, and this one cannot be read before it is sent",
+            "a token is bound to the body, and this body cannot be read before it is sent",
             hint="read it into bytes, or seal it as it is sent: sealed_body=True",
         )
     digest = hashlib.sha256()

@@ -28,18 +28,18 @@ def make_token(
 ) -> str:
     """Return a key token `fsx1_…` of `function_key` (32 bytes) for the function of a header.
 
-    The header must have been verified. `bind` is `bind_request` of the one request that the
-    token is for, or None for a token for any. `lifetime` is in seconds. `session` (32 bytes) is
-    what sealed bodies are keyed by, or None. Raises FunctionExpired, UsageError if the function
-    has no transport key or the lifetime is not allowed, and MalformedFile if the transport
-    key in the header is none.
+    The header must have been verified. `bind` is what `bind_request` returns for the one request
+    of the token, or None if the token is for any request. `lifetime` is in seconds. `session`
+    (32 bytes) is the secret of sealed bodies, or None if bodies travel in clear. Raises
+    FunctionExpired, UsageError if the function has no transport key or the lifetime is not
+    allowed, and MalformedFile if the header's transport key is malformed.
     """
     now = int(time.time())
     if not 0 < lifetime <= LONGEST_LIFETIME:
-        raise UsageError("a token lives for a second at least and a year at most")
+        raise UsageError("a token lives at least a second, and at most a year")
     if header.transport is None:
         raise UsageError(
-            f"{header.function} is sealed without a transport key, so that it takes no key tokens"
+            f"{header.function} is sealed without a transport key, so it takes no key tokens"
         )
     if header.expires is not None and now >= header.expires:
         raise FunctionExpired
@@ -47,7 +47,7 @@ def make_token(
     try:
         return seal_token(token, header.transport, header.context)
     except ValueError:
-        raise MalformedFile("the transport key in the sealed file is not one") from None
+        raise MalformedFile("the transport key in the sealed file is malformed") from None
 
 
 def bind_request(method: str, to: Destination, body_sha256: bytes) -> bytes:

@@ -20,7 +20,7 @@ class Traces:
     """The content keys of those sealed files that one of the function keys opens."""
 
     def __init__(self, files: Iterable[Path], function_keys: Iterable[bytes]) -> None:
-        """Read sealed files, and pass over any that is refused or opens with none of the keys.
+        """Read sealed files, and pass over those that are refused or that no key opens.
 
         Each of `function_keys` is 32 bytes.
         """

@@ -1,1 +1,1 @@
-"""Pushing code to a function that runs, past faas-cli: the gateway's interface to secrets."""
+"""Pushes of code to a running function, through the gateway's interface to secrets."""

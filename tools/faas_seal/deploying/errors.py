@@ -1,4 +1,4 @@
-"""Errors of pushing, with the facts as attributes. The command makes its hints of these."""
+"""Errors of pushing, with their facts as attributes. The command makes hints from the facts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from faas_seal.errors import GatewayRefused, Unreachable, UsageError
 
 
 class TakesNoPushes(UsageError):
-    """The stack file gives a function no secret for its code.
+    """A function to which the stack file gives no secret for its code.
 
     `setting` would name that secret, and `secret` is the name that it would get.
     """
@@ -21,7 +21,7 @@ class TakesNoPushes(UsageError):
 
 
 class NoGateway(Unreachable):
-    """No gateway answers at an address."""
+    """An address at which no gateway answers."""
 
     def __init__(self, address: str) -> None:
         super().__init__(f"no gateway answers at {address}")
@@ -29,9 +29,9 @@ class NoGateway(Unreachable):
 
 
 class NotServed(GatewayRefused):
-    """A function has not served its new code in time. `seen` is a clause that says what it did."""
+    """A function that does not serve its new code in time. `seen` is a clause on what it serves."""
 
     def __init__(self, function: str, content_id: str, seconds: float, seen: str) -> None:
-        super().__init__(f"after {seconds:.0f} s {seen}, and not {content_id}")
+        super().__init__(f"{content_id} is not served after {seconds:.0f} s: {seen}")
         self.function = function
         self.content_id = content_id

@@ -1,4 +1,4 @@
-"""The gateway's own interface to secrets: faas-cli can only fill them with text."""
+"""The gateway's own interface to secrets. faas-cli cannot be used: it fills them with text only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from faas_seal.errors import GatewayRefused
 TIMEOUT_SECONDS = 30
 _INFO = "/system/info"
 _NO_GATEWAY = "is this local-run? It serves each seal by itself: push is for a gateway"
-# faas-cli writes it when it logs in.
+# The file that faas-cli writes when it logs in.
 _CONFIG = "config.yml"
 _SCHEMES = {"basic": "Basic", "oauth2": "Bearer"}
 
@@ -39,9 +39,9 @@ class Gateway:
 
     def provider(self) -> str:
         """Return the provider's name, such as `faasd` or `faas-netes`, or an empty string."""
-        answer = self._send("GET", _INFO)
+        response = self._send("GET", _INFO)
         try:
-            return str(answer.json()["provider"]["provider"])
+            return str(response.json()["provider"]["provider"])
         except (ValueError, LookupError, TypeError):
             return ""
 
@@ -61,9 +61,9 @@ class Gateway:
 
     def _secrets(self) -> set[str]:
         query = {"namespace": self.namespace} if self.namespace else None
-        answer = self._send("GET", "/system/secrets", params=query)
+        response = self._send("GET", "/system/secrets", params=query)
         try:
-            return {str(secret["name"]) for secret in answer.json() or ()}
+            return {str(secret["name"]) for secret in response.json() or ()}
         except (ValueError, LookupError, TypeError):
             raise GatewayRefused(f"{self.address} does not list its secrets") from None
 
@@ -72,7 +72,7 @@ class Gateway:
         with session_to(self.address) as session:
             session.auth = lambda request: request  # no netrc: the login is faas-cli's
             try:
-                answer = session.request(
+                response = session.request(
                     method,
                     f"{self.address}{path}",
                     headers=headers,
@@ -82,15 +82,16 @@ class Gateway:
                 )
             except requests.RequestException:
                 raise NoGateway(self.address) from None
-        if answer.status_code == 401:
+        status = response.status_code
+        if status == 401:
             raise GatewayRefused(
                 f"{self.address} wants a login", hint=f"faas-cli login --gateway {self.address}"
             )
-        if not 200 <= answer.status_code < 300:
-            said = " ".join(answer.text.split())[:200]
-            hint = _NO_GATEWAY if (path, answer.status_code) == (_INFO, 404) else ""
-            raise GatewayRefused(f"{self.address} answers {answer.status_code}: {said}", hint=hint)
-        return answer
+        if not 200 <= status < 300:
+            said = " ".join(response.text.split())[:200]
+            hint = _NO_GATEWAY if (path, status) == (_INFO, 404) else ""
+            raise GatewayRefused(f"{self.address} answers {status}: {said}", hint=hint)
+        return response
 
 
 def _authorization(address: str) -> str:

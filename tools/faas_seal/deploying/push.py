@@ -52,14 +52,14 @@ def wait_until_served(url: str, file: bytes, seconds: float) -> float:
     """
     header = verify(file, claimed_author(file)).header
     started = time.monotonic()
-    seen = "nothing was served yet"
+    seen = "nothing is served yet"
     while (passed := time.monotonic() - started) < seconds:
         lines = _lines(url)
         if lines is not None:
             try:
                 served = verify_lines(lines, header.author)
             except FileRefused:
-                seen = "what answers is another author's, or no sealed function"
+                seen = "what is served is another author's, or no sealed function"
             else:
                 if served == header:
                     return passed
@@ -73,9 +73,9 @@ def wait_until_served(url: str, file: bytes, seconds: float) -> float:
 def _lines(url: str) -> bytes | None:
     try:
         with session_to(url) as session:
-            answer = session.get(
+            response = session.get(
                 f"{url}{DISCOVERY_PATH}", timeout=_TIMEOUT_SECONDS, allow_redirects=False
             )
     except requests.RequestException:
         return None
-    return answer.content if answer.status_code == 200 else None
+    return response.content if response.status_code == 200 else None

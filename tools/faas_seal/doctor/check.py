@@ -11,8 +11,8 @@ from faas_sealed.formats.errors import SealError
 class Check:
     """One thing that was looked at.
 
-    `passed` is None for a thing that is not needed, or not known. `next_step` is what to do;
-    if there is an `error`, its hint comes before that.
+    `passed` is None for a thing that is not needed, or not known. `next_step` is what to do. If
+    there is an `error` that has a hint, the hint takes its place.
     """
 
     subject: str
@@ -23,5 +23,5 @@ class Check:
 
     @classmethod
     def of_error(cls, subject: str, error: SealError, next_step: str = "") -> Check:
-        """Return the check of a thing that was refused; `next_step` is for want of a hint."""
+        """Return the failed check of a thing; `next_step` is used if the error has no hint."""
         return cls(subject, False, str(error), next_step, error)

@@ -34,7 +34,7 @@ TIMEOUT_SECONDS = 3.0
 def examine(path: Path, names: Sequence[str], gateway: str | None) -> Iterator[Check]:
     """Yield the checks of the project with this stack file.
 
-    They are those of the named functions, or else of all of ours.
+    If no function is named, all that are built from our template are checked.
     """
     yield from _programs()
     yield from _told("signing key", _signing_key())

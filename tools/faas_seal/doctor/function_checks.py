@@ -55,7 +55,7 @@ class FunctionChecks:
             return None
 
     def checks(self) -> Iterator[Check]:
-        """Yield the checks, as far as each makes sense after those before it."""
+        """Yield the checks. After a failure, those that make no sense any more are left out."""
         name = self.name
         try:
             source = source_folder(self._stack, self.function)
@@ -151,7 +151,7 @@ class FunctionChecks:
             return
         if found := _OTHER_FILE.search(text):
             finding = f"{path} has {found[0].strip()!r}, a file that the image is built without"
-            yield Check(self.name, False, finding, f"write into {path} what that says")
+            yield Check(self.name, False, finding, f"write the lines of that file into {path}")
 
     def _own_key_id(self) -> str | None:
         """Return the id of the project's own key, or None if only recipients open the function."""
@@ -160,9 +160,12 @@ class FunctionChecks:
         return key_id(store.function_key(self.name)) if own else None
 
     def _seal_anew(self) -> str:
-        """Return the command that seals the function again. It takes over nothing unasked."""
+        """Return how to seal the function again. Another author's is not taken over unasked."""
         command = f"faas-seal seal {self.name}"
         named, mine = self.function.environment.get("seal_author"), keystore.known_author()
         if not named or (mine is not None and named == AUTHOR_PUBLIC.encode(mine)):
             return command
-        return f"{command} --author-key-file FILE, of its author; or {command} --new-author"
+        return (
+            f"{command} --author-key-file FILE, with its author's key; "
+            f"or take it over: {command} --new-author"
+        )

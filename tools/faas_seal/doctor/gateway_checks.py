@@ -48,7 +48,7 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
     """Send something that is not a key: only a runtime that got the header calls it malformed."""
     name = function.name
     try:
-        answer = _get(url, {KEY_HEADER: "no key"})
+        response = _get(url, {KEY_HEADER: "no key"})
     except requests.Timeout:
         finding = f"{url} has not answered within {TIMEOUT_SECONDS:.0f} s"
         yield Check(name, None, finding, "try again: it may be starting")
@@ -56,9 +56,9 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
     except requests.RequestException:
         yield Check(name, None, f"{url} does not answer", f"faas-seal up {name}")
         return
-    problem = problem_in(answer)
+    problem = problem_in(response)
     if problem is None:
-        yield _not_sealed(url, name, answer)
+        yield _not_sealed(url, name, response)
         return
     if problem.error is MalformedKey:
         yield Check(name, True, f"deployed at {url}, and the key header arrives")
@@ -70,22 +70,22 @@ def _function(url: str, function: Function, sealed: Header | None) -> Iterator[C
             "something on the way removes it: look at the ingress, or call the gateway itself",
         )
     else:
-        yield Check(name, None, f"{url} answers {answer.status_code}: {problem.error.title}")
+        yield Check(name, None, f"{url} answers {response.status_code}: {problem.error.title}")
     if sealed is not None:
         yield _compared(url, function, sealed)
 
 
-def _not_sealed(url: str, name: str, answer: requests.Response) -> Check:
-    """Say what an answer means that does not come from our runtime."""
-    said = f"{url} answers {answer.status_code}: {answer.reason}"
-    if answer.ok and not answer.is_redirect:
+def _not_sealed(url: str, name: str, response: requests.Response) -> Check:
+    """Return the check for a response that does not come from our runtime."""
+    said = f"{url} answers {response.status_code}: {response.reason}"
+    if response.ok and not response.is_redirect:
         return Check(name, False, f"what answers at {url} is not sealed", f"faas-seal up {name}")
-    if answer.status_code == requests.codes.not_found:
+    if response.status_code == requests.codes.not_found:
         step = f"faas-seal up {name}"
         if is_loopback(url):
             step = f"faas-seal local-run {name}, or {step}"
         return Check(name, None, f"not deployed at {url}", step)
-    if answer.status_code >= 500:
+    if response.status_code >= 500:
         return Check(name, False, said, f"its log tells why: faas-cli logs {name}")
     return Check(name, None, said)
 

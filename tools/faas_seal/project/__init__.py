@@ -1,1 +1,1 @@
-"""A project on this machine: its stack file, its keys, secrets and recipients, its template."""
+"""A project on this machine: its stack file, keys, secrets, recipients and template."""

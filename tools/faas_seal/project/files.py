@@ -1,4 +1,4 @@
-"""Files of a project: read if they exist, and replaced so that each stays whole, old or new."""
+"""Files of a project: read if they exist, and replaced so that each is whole at any time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Replacement:
 
 
 def replace_together(files: Iterable[Replacement]) -> None:
-    """Write all files beside their places before the first of them is moved there."""
+    """Write all files beside their places, and only then move each to its place."""
     staged: list[tuple[Path, Path]] = []
     try:
         for file in files:

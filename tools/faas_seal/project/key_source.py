@@ -20,7 +20,7 @@ _BY_HAND = "run it by hand, without a shell's pipes and variables: it must print
 
 @dataclass(frozen=True)
 class KeySource:
-    """The place that one key is to come from, or no place if all members are None.
+    """The place that a key comes from. If all members are None, no place was given.
 
     `file` is a path, or `-` for standard input. `variable` is the name of an environment
     variable. `command` is split as a shell would split it, and run without a shell.
@@ -59,7 +59,8 @@ def _output(command: str) -> str:
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
         )
     except (OSError, ValueError, IndexError) as error:
-        problem = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+        problem = error.strerror if isinstance(error, OSError) else None
+        problem = problem or "it is not a command, or its output is not text"
         raise KeyRefused(f"the key command cannot be run: {problem}", hint=_BY_HAND) from None
     if done.returncode:
         raise KeyRefused(f"the key command ended with status {done.returncode}", hint=_BY_HAND)

@@ -41,7 +41,7 @@ from faas_seal.project.stackfile import check_name, sealed_file
 
 FOLDER = ".faas-seal"
 
-_AUTHOR_WAY_BACK = "restore it from your copy; a new one is of use for new functions alone"
+_AUTHOR_WAY_BACK = "restore it from your copy; a new one is for new functions only"
 
 
 class Keystore:
@@ -51,7 +51,7 @@ class Keystore:
         self.folder = project / FOLDER
 
     def path(self, name: str) -> Path:
-        """Return where the function key of `name` lies, whether it is there or not."""
+        """Return the path of the function key of `name`, whether the file exists or not."""
         return self.folder / f"{check_name(name)}.key"
 
     def function_key(self, name: str) -> bytes:
@@ -69,7 +69,7 @@ class Keystore:
         return read_key_file(path, FUNCTION_KEY)
 
     def sealed(self, name: str) -> bool:
-        """Tell whether `name` was sealed here: then it opens with no new key."""
+        """Tell whether `name` was sealed here. If so, a new key does not open what is deployed."""
         return sealed_file(self.folder.parent, name).exists()
 
     def add(self, name: str, key: bytes) -> Path:
@@ -146,7 +146,7 @@ def author_seed() -> bytes:
     path = author_key_path()
     if not path.exists():
         raise AuthorKeyMissing(
-            f"there is no author's signing key: {path} does not exist",
+            f"there is no signing key: {path} does not exist",
             path=path,
             hint=_AUTHOR_WAY_BACK,
         )
@@ -154,7 +154,7 @@ def author_seed() -> bytes:
 
 
 def known_author() -> bytes | None:
-    """Return the public key (32 bytes) of this user's signing key, or None without one."""
+    """Return the public key (32 bytes) of this user's signing key, or None if there is none."""
     try:
         return author_public(author_seed())
     except KeyRefused:
@@ -171,7 +171,7 @@ def private_folder(path: Path) -> None:
 def read_key_file(path: Path, form: TextForm) -> bytes:
     """Return the key in the file at `path`.
 
-    Raises what `read_private` raises, and MalformedKeyFile for another content.
+    Raises what `read_private` raises, and MalformedKeyFile for any other content.
     """
     text = read_private(path, form)
     try:
@@ -204,7 +204,7 @@ def read_private(path: Path, form: TextForm = FUNCTION_KEY, *, shared: bool = Fa
 
 
 def _missing(path: Path, form: TextForm, message: str) -> KeyFileMissing:
-    """Return the error about a key file that does not exist, with the way to get it back."""
+    """Return the error about a key file that does not exist; its hint says how to get it back."""
     if form is AUTHOR_SEED:
         return AuthorKeyMissing(message, path=path, hint=_AUTHOR_WAY_BACK)
     name = path.stem
@@ -217,7 +217,7 @@ def _missing(path: Path, form: TextForm, message: str) -> KeyFileMissing:
 
 
 def _way_back(path: Path, name: str, *, sealed: bool) -> str:
-    """Return how a function of a project gets a key that opens it."""
+    """Return the hint for a missing function key: how to get it back, or make a new one."""
     if sealed:
         return (
             f"restore {path} from your copy; without one, seal {name} again, which makes a new "
@@ -234,7 +234,7 @@ def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None
         raise KeyExists(
             f"{path} exists, and keys are never overwritten",
             path=path,
-            hint="move it away first if a new key is what you want",
+            hint="if you want a new key, move the old one away first",
         ) from None
     with os.fdopen(file, "w") as output:
         output.write(f"# {comment}\n{form.encode(key)}\n")
@@ -243,13 +243,13 @@ def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None
 def parse_key(text: str, form: TextForm, where: str) -> bytes:
     """Return the one key in `text`, which may have empty lines and `#` comments.
 
-    Raises MalformedKey, which names `where` the text is from and never the text.
+    Raises MalformedKey. It says `where` the text is from, and never quotes the text.
     """
     keys = key_lines(text)
     if len(keys) != 1:
         raise MalformedKey(
             f"{where} holds {len(keys)} keys, expected one",
-            hint=f"beside comments (#) it has one line, which starts with {form.prefix}",
+            hint=f"besides comments (#) it must have one line, which starts with {form.prefix}",
         )
     try:
         return form.decode(keys[0])

@@ -45,7 +45,7 @@ class PythonEnv:
 
     @classmethod
     def of(cls, project: Path, function: Function, requirements: Path) -> PythonEnv:
-        """Return the value for a project's function, or raise CannotServe without a template."""
+        """Return the environment of a function, or raise CannotServe if there is no template."""
         return cls(
             template=find_template(project, function.lang),
             requirements=requirements,
@@ -74,7 +74,7 @@ def find_interpreter(
     with (env.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (venv / "complete").exists():
-            say("making a virtual environment with its requirements, once")
+            say("making a virtual environment with the function's requirements, once")
             _make(env, venv, python, stopping)
             (venv / "complete").touch()
     return python
@@ -141,12 +141,12 @@ def _run(argv: list[str], folder: Path, stopping: threading.Event | None) -> Non
         child.kill()
     if status:
         raise CannotServe(
-            "its requirements cannot be installed: " + " / ".join(said),
+            "the function's requirements cannot be installed: " + " / ".join(said),
             hint=f"try it by hand: {' '.join(argv)}",
         )
     if status is None:
         raise CannotServe(
-            "its requirements were not installed: the gateway is ending, or time is up"
+            "the function's requirements were not installed: the gateway is ending, or time is up"
         )
 
 

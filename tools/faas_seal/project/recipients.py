@@ -1,4 +1,4 @@
-"""Recipients as a project knows them, and the files that name them: a public key a line."""
+"""Recipients as a project knows them, and the files that name them, one public key on a line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_NAME_CHARACTERS = 80
 
 
 class NoRecipientFile(UsageError):
-    """A recipient was given as a file that does not exist."""
+    """A file of recipients that does not exist."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"there is no file {path}")
@@ -23,7 +23,7 @@ class NoRecipientFile(UsageError):
 
 
 class NoRecipients(MalformedKey):
-    """A file was given that names no recipient. `where` is what the message calls it."""
+    """A file that names no recipient. `where` is what the message calls it."""
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} names no recipient")
@@ -56,10 +56,10 @@ class KnownRecipient:
 
 
 def read_recipients(words: Iterable[str]) -> tuple[KnownRecipient, ...]:
-    """Return the recipients that words mean: each a public key `fsip1_…`, or a file of them.
+    """Return the recipients that words mean.
 
-    Somebody who is named twice is returned once, with the last name. Raises MalformedKey,
-    and NoRecipientFile.
+    Each word is a public key `fsip1_…`, or a file of such keys. Somebody who is named twice is
+    returned once, with the last name. Raises MalformedKey, and NoRecipientFile.
     """
     found: dict[bytes, KnownRecipient] = {}
     for word in words:
@@ -76,7 +76,7 @@ def read_recipients(words: Iterable[str]) -> tuple[KnownRecipient, ...]:
 def parse_recipients(text: str, where: str) -> list[KnownRecipient]:
     """Return the recipients in a text; errors say that it is from `where`.
 
-    A comment after a key on its line, or else on the line above, is a name. Raises
+    A recipient's name is the comment on the line of the key, or else on the line above. Raises
     MalformedKey, and NoRecipients.
     """
     found = list(_parse(text, where))

@@ -41,8 +41,9 @@ def project_key(stack: Path, name: str) -> bytes:
 def expected_author(stack: Path, name: str) -> bytes:
     """Return the public key (32 bytes) of the author who must have signed a sealed file.
 
-    For the function `name` it is the stack file's `seal_author`. For another function, or a
-    path, it is this user's. Raises UnknownAuthor where there is neither.
+    It is the `seal_author` that the stack file has for the function `name`, or else this user's
+    public key. `name` may also be a path. Raises UnknownAuthor where there is neither key, and
+    UnknownFunction for a name that the stack file does not have.
     """
     if FUNCTION_NAME.fullmatch(name) and stack.exists():
         named = StackFile.load(stack).function(name).environment.get("seal_author")
@@ -58,9 +59,10 @@ def expected_author(stack: Path, name: str) -> bytes:
 
 
 def read_sealed(path: Path, author: bytes | None = None) -> SealedFile:
-    """Read a sealed file, and verify that `author` signed it, or else the author that it names.
+    """Read a sealed file, and verify that `author` (public key, 32 bytes) signed it.
 
-    `author` is a public key (32 bytes). Raises SealedFileMissing or SealedFileRefused.
+    Without an `author`, it is the one that the file names. Raises SealedFileMissing or
+    SealedFileRefused.
     """
     try:
         data = path.read_bytes()
@@ -85,6 +87,6 @@ def sealed_header(stack: Path, name: str) -> Header:
 
 
 def function_at(path: Path) -> str:
-    """Return whose sealed folder a file lies in, as a project lays them out, or an empty string."""
+    """Return the function in whose sealed folder a file lies, or an empty string."""
     folder = path.resolve().parent
     return folder.name if folder.parent.name == SEALED_FOLDER else ""

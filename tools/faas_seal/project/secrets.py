@@ -100,9 +100,9 @@ def denied_secret(function: Function) -> str:
 
 
 def secrets_of(function: Function) -> list[str]:
-    """Return the names of the secrets that a function's settings name, without the code's.
+    """Return the names of the secrets that a function's settings name, except the code's.
 
-    The code's secret is not text, and `push` brings it to the gateway.
+    The secret with the code is not text, and `push` brings it to the gateway.
     """
     found = (_named(function, setting) for setting in ("seal_transport", "seal_denied"))
     return [secret for secret in found if secret]
@@ -120,5 +120,5 @@ def creation(secret: str, path: Path, stack: StackFile, function: Function) -> l
 
 
 def _named(function: Function, setting: str) -> str:
-    # If the setting is a path, in the container, its last part is the secret's name.
+    # The setting may be a path in the container. Its last part is the secret's name.
     return PurePosixPath(function.environment.get(setting, "")).name

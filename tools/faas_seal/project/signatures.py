@@ -23,10 +23,10 @@ def signed_by(
     path: Path | None = None,
     address: str = "",
 ) -> Verified:
-    """Return what `verify` or `verify_lines` of the formats makes of `data` and `author`.
+    """Verify that `author` (public key, 32 bytes) signed `data`; return what `verify` returns.
 
-    `author` is a public key (32 bytes). `path` or `address` says where `data` is from, for
-    the errors. Raises WrongAuthor for a file that is whole and another author's,
+    `verify` is `verify` or `verify_lines` of the formats. `path` or `address` says where `data`
+    is from, for the errors. Raises WrongAuthor for a file that is whole and another author's,
     AlteredSealedFile for one that is altered, MalformedSealedFile for anything else.
     """
     try:

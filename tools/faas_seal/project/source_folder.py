@@ -37,8 +37,8 @@ def source_folder(stack: StackFile, function: Function) -> Path:
     if not (stack.folder / source).is_dir():
         member = f"{EXTENSION}: {{source: …}}" if function.source else "handler: …"
         raise SourceRefused(
-            f"the source folder of {function.name} is not there: {source}",
-            hint=f"where is it now? Put that into {stack.path.name}: "
+            f"the source folder of {function.name} does not exist: {source}",
+            hint=f"where is it now? Say so in {stack.path.name}: "
             f"functions.{function.name}, {member}",
         )
     return stack.folder / source

@@ -53,7 +53,7 @@ class Function:
 
     @property
     def sealed_lang(self) -> bool:
-        """Whether it is built from our template, pulled at a ref of its repository or changed."""
+        """Whether it is built from our template, perhaps at a ref of its repository, or changed."""
         return self.lang == LANGUAGE or self.lang.startswith((f"{LANGUAGE}@", f"{LANGUAGE}-"))
 
 
@@ -82,7 +82,7 @@ class StackFile:
             ) from None
 
     def replacement(self) -> Replacement:
-        """Return what writes this text to its place; a symbolic link there is followed."""
+        """Return the replacement that writes this text to its path. A symbolic link is followed."""
         path = self.path.resolve()
         return Replacement(path, self.text.encode(), path.parent)
 
@@ -104,7 +104,7 @@ class StackFile:
 
     @property
     def extra_paths(self) -> tuple[str, ...]:
-        """The paths that `configuration.copy` has copied into every function's build folder."""
+        """The paths in `configuration.copy`: faas-cli copies them into every build folder."""
         return _texts(_mapping(self._plain.get("configuration")).get("copy"))
 
     def function(self, name: str) -> Function:
@@ -114,7 +114,9 @@ class StackFile:
                 f"{self.path.name} has no function {name!r}",
                 function=name,
                 known=self.functions,
-                hint=f"its functions are {', '.join(self.functions) or 'none yet'}",
+                hint=f"its functions are {', '.join(self.functions)}"
+                if self.functions
+                else "it has no functions yet",
             )
         return self.functions[name]
 
@@ -124,7 +126,7 @@ class StackFile:
         return tuple(function for function in self.functions.values() if function.sealed_lang)
 
     def chosen(self, names: Iterable[str] = ()) -> tuple[Function, ...]:
-        """Return the functions named, each once, or else all of ours.
+        """Return the functions named, each once; without names, all that our template builds.
 
         Raises UnknownFunction, and NoFunctions where there is nothing to choose from.
         """
@@ -156,9 +158,9 @@ class StackFile:
         return self._edited(name, values, transport)
 
     def with_secret(self, name: str, setting: str, secret: str) -> StackFile:
-        """Return this stack file with `secret` given to the function `name`, by `setting`.
+        """Return this stack file with `secret` given to the function `name`.
 
-        Raises what `sealed` raises.
+        The setting `setting` names the secret to the runtime. Raises what `sealed` raises.
         """
         return self._edited(name, {("environment", setting): secret}, secret)
 
@@ -219,12 +221,12 @@ def find(given: str | None, folder: Path = Path()) -> Path:
 
 
 def sealed_folder(project: Path, name: str) -> Path:
-    """Return where the sealed folder of a function lies, beside the stack file."""
+    """Return the path of a function's sealed folder, whether it exists or not."""
     return project / SEALED_FOLDER / check_name(name)
 
 
 def sealed_file(project: Path, name: str) -> Path:
-    """Return where the sealed file of a function lies, whether it is there or not."""
+    """Return the path of a function's sealed file, whether it exists or not."""
     return sealed_folder(project, name) / SEALED_FILE
 
 

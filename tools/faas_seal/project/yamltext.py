@@ -20,10 +20,11 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 def read(text: str) -> Any:
-    """Return a document as dicts, lists and strings. Of all scalars only null is interpreted.
+    """Return a document as dicts, lists, strings and None.
 
-    faas-cli reads so what it declares as text. Raises ValueError, which names the place, for a
-    text that is not YAML, and for a mapping with a key that is there twice or is no text.
+    Every scalar but null stays the text that it is: faas-cli, too, reads a member that it
+    declares as text so. Raises ValueError, which names the place, for a text that is not YAML,
+    and for a mapping with a key that occurs twice or is not a text.
     """
     try:
         node = _compose(text)
@@ -37,9 +38,10 @@ def read(text: str) -> Any:
 
 
 def put(text: str, path: tuple[str, ...], value: str) -> str:
-    """Return `text` with the scalar at `path` set to `value`, and with missing mappings on the way.
+    """Return `text` with the scalar at `path` set to `value`.
 
-    Where an anchor or a merge is involved, the result may say something else: read it to know.
+    Mappings that are missing on the way are made. Where an anchor or a merge is involved, the
+    result may mean something else: read it to be sure.
     """
     found = _find(text, path)
     if found is None:
@@ -55,7 +57,7 @@ def put(text: str, path: tuple[str, ...], value: str) -> str:
 def append(text: str, path: tuple[str, ...], value: str) -> str:
     """Return `text` with `value` as one more item of the list at `path`, which may be missing.
 
-    As after `put`, read the result to know.
+    As with `put`, read the result to be sure.
     """
     found = _find(text, path)
     if found is None:
@@ -65,22 +67,23 @@ def append(text: str, path: tuple[str, ...], value: str) -> str:
     if missing:
         return _insert(text, key, node, missing, f"[{item}]")
     if not isinstance(node, SequenceNode):
-        # A value of nothing has the place where the next thing begins: insert at its colon.
+        # The mark of an empty value is where the next thing begins. So insert after the colon.
         at = text.index(":", key.end_mark.index if key else 0) + 1
         return f"{text[:at]} [{item}]{text[at:]}"
     if node.flow_style:
         at = node.start_mark.index + 1
         return text[:at] + item + (", " if node.value else "") + text[at:]
-    # Above the first item: the marks of a list do not tell where the last one ends.
+    # Above the first item: the marks of a list do not tell where its last item ends.
     at = text.rfind("\n", 0, node.start_mark.index) + 1
     indent = text[at : node.start_mark.index]
     return f"{text[:at]}{indent}- {item}{_newline(text)}{text[at:]}"
 
 
 def _find(text: str, path: tuple[str, ...]) -> tuple[Node | None, Node, tuple[str, ...]] | None:
-    """Return key and value at `path`, and no members.
+    """Return the key and the value at `path`, and the members of `path` that are missing.
 
-    Where `path` is not all there, return the last key and value on it, and the missing members.
+    If any are missing, the key and the value are the last that exist on the way. Returns None
+    for an empty document.
     """
     key: Node | None = None
     node = _compose(text)

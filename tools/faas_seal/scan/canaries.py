@@ -18,15 +18,15 @@ from faas_seal.scan.search import Search
 
 # Shorter lines often stand in other people's code, too.
 SHORTEST_LINE = 20
-# So short that a search of memory sees it whole in every form.
+# A search of memory sees a canary of this length whole, in every form.
 LONGEST = 1000
 FEWEST_IN_SHORT_LINES = 24
 RUN_OF_BYTES = 32
-# These are the same in everybody's code.
+# Import lines are the same in everybody's code.
 _IMPORT = re.compile(r"\s*(from [\w.]+ )?import ")
 _QUOTED = re.compile(r'"([^"\\]+)"')
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
-# The image is built from it, so it lies there in clear.
+# The image is built from this file, so it lies there in clear.
 _IN_CLEAR = (REQUIREMENTS,)
 # Every image with a function has these. A line that stands in them gives nothing away.
 _COMMON_PACKAGES = ("click", "flask", "jinja2", "requests", "waitress", "werkzeug")

@@ -1,4 +1,4 @@
-"""Compressed streams within bytes: found by how they begin, and taken out."""
+"""Compressed streams within bytes: found by how they begin, and unpacked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from faas_sealed.formats.errors import SealError
 MAX_UNPACKED = 2**30
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
-# Small, because at an error everything that the same piece has given is lost.
+# Small, because an error loses everything that its piece has given.
 _PIECE = 2**10
 # The header of a zip's entry (APPNOTE.TXT 6.3, section 4.3.7).
 _ZIP_ENTRY = b"PK\3\4"
@@ -29,11 +29,11 @@ _UNKNOWN_SIZE = b"\xff" * 8
 
 
 class Incomplete(SealError):
-    """A place that could not be searched to its end. That nothing was found there says nothing."""
+    """A place that could not be searched to its end. Finding nothing there proves nothing."""
 
 
 class _Refused(Exception):
-    """The reason why a stream is not taken out, without its place, which the caller adds."""
+    """The reason why a stream is not unpacked, without its place, which the caller adds."""
 
 
 class _Decompressor(Protocol):
@@ -60,7 +60,7 @@ def streams(data: bytes | mmap.mmap, place: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _zip_entry(data: bytes | mmap.mmap, at: int) -> bytes:
-    """Return the content of an entry of a zip, or b"" if it is a stream of its own or plain."""
+    """Return the content of a zip's entry, or b"" if that is plain or found as another stream."""
     header = data[at : at + _ZIP_HEADER.size]
     if len(header) < _ZIP_HEADER.size:
         return b""

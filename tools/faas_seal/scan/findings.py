@@ -12,7 +12,7 @@ from faas_seal.scan.search import Hit
 
 @dataclass
 class Findings:
-    """The findings of one search. If anything is `unread`, the absence of hits says nothing."""
+    """The findings of one search. If anything is `unread`, the absence of hits proves nothing."""
 
     hits: set[Hit] = field(default_factory=set)
     unread: list[Incomplete] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The keys that a scan looks for, and names for keys that do not show them."""
+"""The keys that a scan looks for, under names that do not show them."""
 
 from __future__ import annotations
 

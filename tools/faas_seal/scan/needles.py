@@ -12,7 +12,7 @@ from urllib.parse import quote_from_bytes
 
 # A run of this length covers a whole aligned word of eight bytes, wherever it begins.
 SHORTEST = 15
-# A run of this length is found although a line break stands in it: in base64 it has 30
+# A run of this length is found even with a line break in it: in base64 it has at least 30
 # characters.
 SHORTEST_IN_LINES = 24
 # Tools write these forms in lines of 60 characters or more.
@@ -33,7 +33,7 @@ class Needle:
         return self.form.startswith(_IN_LINES)
 
     def covers(self) -> Iterator[bytes]:
-        """Yield stretches of the run, of which a search finds at least one whole.
+        """Yield stretches of the run. A search finds at least one of them whole.
 
         A line break can spoil one of two stretches that follow each other, not both. The
         stretches of a run of less than 30 bytes overlap, and a line break in the middle
@@ -47,7 +47,9 @@ class Needle:
     def __post_init__(self) -> None:
         if len(self.run) < SHORTEST:
             size = len(self.run)
-            raise ValueError(f"{self.canary} as {self.form} is {size} bytes, at least {SHORTEST}")
+            raise ValueError(
+                f"{self.canary} as {self.form} is {size} bytes, expected at least {SHORTEST}"
+            )
 
 
 @functools.cache

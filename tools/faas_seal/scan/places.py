@@ -1,7 +1,7 @@
 """Places to search: files, folders, and what the kernel shows of a process.
 
-Of a process's memory, only pages that it has written are searched: the others are those of
-a file. Reading memory takes the right to trace the process (ptrace(2), and CAP_SYS_PTRACE
+Of a process's memory, only the pages that it has written are searched: the others are those
+of a file. Reading memory takes the right to trace the process (ptrace(2), and CAP_SYS_PTRACE
 if it is not dumpable).
 """
 
@@ -29,7 +29,7 @@ _OF_KERNEL = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 def in_file(search: Search, path: Path) -> set[Hit]:
     """Search the content of a file."""
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:  # so are files of /proc, with content
+        if os.fstat(file.fileno()).st_size == 0:  # a file of /proc says so, but has content
             return search.in_bytes(file.read(), str(path))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return search.in_bytes(content, str(path))
@@ -90,7 +90,7 @@ def in_processes(search: Search, root: int) -> set[Hit]:
 def in_process(search: Search, pid: int) -> set[Hit]:
     """Search command line, environment, anonymous files and memory of a process.
 
-    A process that has ended has nothing. Raises PermissionError if the caller may not read
+    A process that has ended gives no hits. Raises PermissionError if the caller may not read
     it, and Incomplete if something could not be read to its end.
     """
     hits: set[Hit] = set()

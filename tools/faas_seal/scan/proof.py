@@ -1,4 +1,4 @@
-"""The proof that a search can find: without it, finding nothing would say nothing.
+"""The proof that a search can find: without it, finding nothing would prove nothing.
 
 Canaries are planted here in forms that are not made by the code that makes the needles.
 """
@@ -84,7 +84,7 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "a zip in a zip": lambda data: _zip(_zip(data)),
     "cut off": lambda data: gzip.compress(data + secrets.token_bytes(5000))[:-100],
 }
-# In lines: the canary begins at different places in a line.
+# Base64 in lines: the canary begins at different places in a line.
 IN_LINES: dict[str, Callable[[bytes], bytes]] = {
     f"base64 in lines, {before} bytes into one": (
         lambda data, before=before: base64.encodebytes(bytes(before) + data)  # type: ignore[misc]
@@ -160,7 +160,7 @@ def prove_files(folder: Path) -> None:
         raise Blind(f"the search does not find {expected - found}")
 
 
-# It gets the canaries with all bits inverted, so that each lies only where it is put.
+# This program gets the canaries with all bits inverted, so that each lies only where it is put.
 _CARRIER = """
 import ctypes, json, mmap, os, sys, tempfile
 ctypes.CDLL(None).prctl(4, int(sys.argv[2]), 0, 0, 0)  # PR_SET_DUMPABLE

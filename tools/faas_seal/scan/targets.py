@@ -60,7 +60,7 @@ def size_of(target: str) -> int | None:
 def _process(search: Search, root: int, findings: Findings) -> None:
     if not Path(f"/proc/{root}").exists():
         raise UsageError(f"there is no process {root}")
-    # Not for keys of others: the zygote has warmed up with a key that opens nothing.
+    # Without `any_key`: the zygote has warmed up with a key that opens nothing.
     search = Search(search.canaries)
     for pid in places.processes(root):
         if pid == os.getpid():  # this process knows what it looks for

@@ -1,1 +1,1 @@
-"""Sealing: from a source folder to a sealed file, its keys, and what is remembered of it."""
+"""Sealing: from a source folder to a sealed file, its keys, and what the project remembers."""

@@ -1,7 +1,7 @@
 """Sealing in two steps, for an author whose signing key is elsewhere.
 
-The first step encrypts a function and writes a file for the author to sign. The second makes
-the sealed file of that file and the author's signature.
+The first step encrypts a function and writes a file for the author to sign. The second step
+makes the sealed file from that file and the author's signature.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def plan_unsigned(
 
 
 def write_unsigned(plan: Plan, unsigned: Unsigned, path: Path) -> None:
-    """Write the file that the author has to sign, and the terms. Write the plan's keys before."""
+    """Write the file that the author has to sign, and the terms. The keys must be written first."""
     write_terms(plan)
     path.write_bytes(unsigned.lines + unsigned.ciphertext)
 
@@ -48,7 +48,7 @@ def write_unsigned(plan: Plan, unsigned: Unsigned, path: Path) -> None:
 def finish(
     stack: StackFile, name: str, author: bytes | None, unsigned: Path, signature: Path
 ) -> SealedFile:
-    """Make the sealed file of an unsigned file and its signature; write and return it.
+    """Make the sealed file from an unsigned file and its signature; write and return it.
 
     `author` is a public key (32 bytes); if it is None, the stack file names the author. Raises
     NoSignature, ForAnotherAuthor, and SealError for files that do not belong together.
@@ -64,7 +64,7 @@ def finish(
         raise ForAnotherAuthor(unsigned, AUTHOR_PUBLIC.encode(file.header.author))
     if file.header.function != function.name:
         raise UsageError(
-            f"{unsigned} is of the function {file.header.function}",
+            f"{unsigned} is for the function {file.header.function}, not for {function.name}",
             hint=f"faas-seal seal {file.header.function}",
         )
     source = source_to_seal(stack, function, author, new_author=True)

@@ -40,8 +40,8 @@ def in_step(stack: StackFile, name: str, seed: bytes) -> bool | None:
 def forgotten(stack_path: Path, name: str) -> str:
     """Return a line for people if a function's source has changed since it was sealed.
 
-    The line is empty also if that is not known: only the project that sealed the function
-    can tell, with the author's signing key.
+    Otherwise the line is empty. It is also empty if nobody can tell: that takes the project
+    that sealed the function, and the author's signing key.
     """
     try:
         changed = in_step(StackFile.load(stack_path), name, author_seed()) is False

@@ -1,4 +1,4 @@
-"""Errors of sealing, with the facts as attributes. The command makes its hints of these."""
+"""Errors of sealing, with their facts as attributes. The command makes hints from the facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faas_seal.errors import UsageError
 
 
 class DamagedTerms(KeyRefused):
-    """The remembered terms of a function cannot be understood."""
+    """Remembered terms of a function that cannot be understood."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} is damaged: {problem}")
@@ -18,7 +18,7 @@ class DamagedTerms(KeyRefused):
 
 
 class NobodyCouldOpen(UsageError):
-    """The terms that are asked for have neither recipients nor a key of the project's own."""
+    """Terms that have neither recipients nor a key of the project's own."""
 
     def __init__(self, function: str) -> None:
         super().__init__(f"nobody could open {function}")
@@ -26,15 +26,15 @@ class NobodyCouldOpen(UsageError):
 
 
 class NoRecipientsYet(UsageError):
-    """New keys are asked for the recipients of a function that has no recipients."""
+    """A function without recipients, when new keys for its recipients were asked for."""
 
     def __init__(self, function: str) -> None:
-        super().__init__(f"{function} has no recipients whose keys could be new")
+        super().__init__(f"{function} has no recipients who could get new keys")
         self.function = function
 
 
 class ExpiryPassed(UsageError):
-    """A function is sealed with an expiry time that has passed."""
+    """A seal with an expiry time that has passed."""
 
     def __init__(self, function: str) -> None:
         super().__init__(f"{function} is sealed with an expiry time that has passed")
@@ -42,7 +42,7 @@ class ExpiryPassed(UsageError):
 
 
 class RecipientsOnly(UsageError):
-    """A function key was given for a function that only its recipients can open."""
+    """A function key that was given for a function which only its recipients can open."""
 
     def __init__(self, function: str) -> None:
         super().__init__(
@@ -52,11 +52,11 @@ class RecipientsOnly(UsageError):
 
 
 class TransportSecretMissing(MissingKey):
-    """The stack file names a transport secret whose file is not in the project."""
+    """A transport secret that the stack file names, and whose file the project does not have."""
 
     def __init__(self, stack: str, function: str, secret: str, path: Path) -> None:
         super().__init__(
-            f"{stack} names the transport secret {secret} for {function}, and {path} is not there"
+            f"{stack} names the transport secret {secret} for {function}, but {path} does not exist"
         )
         self.function = function
         self.secret = secret
@@ -64,7 +64,7 @@ class TransportSecretMissing(MissingKey):
 
 
 class NotTheAuthor(WrongSignature):
-    """A function belongs to another author. `author` is their public key, `fsap1_…`."""
+    """A function that belongs to another author. `author` is their public key, `fsap1_…`."""
 
     def __init__(self, function: str, author: str) -> None:
         super().__init__(
@@ -75,7 +75,7 @@ class NotTheAuthor(WrongSignature):
 
 
 class NoAuthorNamed(UsageError):
-    """Neither the command nor the stack file names the author who is to sign."""
+    """A function whose author neither the command nor the stack file names."""
 
     def __init__(self, function: str) -> None:
         super().__init__(f"the stack file does not say who signs {function}")
@@ -83,7 +83,7 @@ class NoAuthorNamed(UsageError):
 
 
 class NoSignature(MalformedFile):
-    """A file holds no signature."""
+    """A file that holds no signature."""
 
     def __init__(self, path: Path, unsigned: Path) -> None:
         super().__init__(f"{path} holds no signature")
@@ -92,9 +92,9 @@ class NoSignature(MalformedFile):
 
 
 class ForAnotherAuthor(WrongSignature):
-    """An unsigned file is for another author to sign. `author` is that one's public key."""
+    """An unsigned file that another author has to sign. `author` is their public key."""
 
     def __init__(self, path: Path, author: str) -> None:
-        super().__init__(f"{path} is for the author {author}")
+        super().__init__(f"{path} is for another author to sign: {author}")
         self.path = path
         self.author = author

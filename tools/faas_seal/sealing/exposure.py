@@ -1,4 +1,4 @@
-"""Exposure: ways in which others still get the source or the keys of a sealed function."""
+"""Exposure: ways in which others can still get the source or the keys of a sealed function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CREDENTIAL = re.compile(r"https?://[^/\s@$]+@")
 
 
 def left_behind(stack: StackFile, name: str) -> Path | None:
-    """Return the build folder of a function if faas-cli built it when it was not sealed yet."""
+    """Return a function's build folder if faas-cli built the function before it was sealed."""
     build = stack.folder / BUILD_FOLDER / name
     if (build / HANDLER_FOLDER).is_dir() and not (build / HANDLER_FOLDER / SEALED_FILE).exists():
         return build
@@ -36,7 +36,7 @@ def warnings_for(stack: StackFile, name: str, source: str) -> Iterator[str]:
             yield f"functions.{other.name} is built from {other.handler}, the source of {name}"
     for path in stack.extra_paths:
         if _overlap(stack.folder / path, folder):
-            yield f"configuration.copy has {path} copied into every build: the source of {name}"
+            yield f"configuration.copy puts {path} into every build, with the source of {name}"
     requirements = folder / REQUIREMENTS
     if requirements.exists() and _CREDENTIAL.search(requirements.read_text(errors="replace")):
         yield f"{source}/{REQUIREMENTS} has a password in an address, which goes into the image"
@@ -51,7 +51,7 @@ def warnings_of_project(stack: StackFile) -> Iterator[str]:
             yield f"git tracks {folder}/: git rm -r --cached {folder}, and replace the keys"
         for path in stack.extra_paths:
             if _overlap(stack.folder / path, (stack.folder / folder).resolve()):
-                yield f"configuration.copy has {path} copied into every build: keys in {folder}/"
+                yield f"configuration.copy puts {path} into every build, with the keys in {folder}/"
 
 
 def source_in_git(stack: StackFile, source: str) -> bool:

@@ -27,8 +27,8 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def libraries(files: Iterable[str], modules: Iterable[ast.Module]) -> tuple[str, ...]:
     """Return the sorted top-level names of the libraries that a function's modules import.
 
-    The names stand in the header in clear. So every name that a file or folder of the
-    function has, wherever that lies, is left out.
+    The names stand in the header in clear. So the name of any file or folder of the function
+    is left out.
     """
     own = {part for name in files for part in PurePosixPath(name).with_suffix("").parts}
     own.add("function")
@@ -45,10 +45,10 @@ def own_modules(modules: Mapping[str, ast.Module]) -> tuple[str, ...]:
 
 
 def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]:
-    """Return the imported libraries that a requirements.txt cannot be the source of.
+    """Return the imported libraries that nothing in a requirements.txt can provide.
 
-    A distribution and its library may differ in name (Pillow gives PIL). So the answer is
-    empty as long as one of the requirements has the name of no library: it may give any.
+    A distribution and its library may differ in name: Pillow provides PIL. So nothing is
+    returned if a requirement has the name of no imported library: it may provide any of them.
     """
     required = {
         _normal(found[1])

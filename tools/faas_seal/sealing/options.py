@@ -1,4 +1,4 @@
-"""The options of a seal: what somebody asks for, of which functions, and with which keys."""
+"""The options of a seal: the functions, the keys, and the changes of terms that are asked for."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Expiry = int | Literal["never"]
 class SealOptions:
     """Everything that somebody asks of one seal.
 
-    `names` are the functions; if it is empty, all are sealed. `key` and `author_key` say
-    where these keys come from, if not from the project and the user. `transport_key` (1,216
-    bytes) is the public key of a transport secret that is elsewhere. `new_author` takes over
-    functions of another author. `anew` also seals functions that have not changed.
+    `names` are the functions; if there are no names, all are sealed. `key` and `author_key`
+    say where these keys come from, if not from the project and the user. `transport_key`
+    (1,216 bytes) is the public key of a transport secret that is elsewhere. `new_author` takes
+    over functions of another author. `anew` also seals functions that have not changed.
 
     The other options change the remembered terms of each function; None leaves a term as it
     is. `to` adds recipients, and `key_expires` is for the keys of these. `drop` removes
@@ -96,7 +96,7 @@ def _time(expiry: Expiry) -> int | None:
 
 
 def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
-    """Return the ids of the recipients that a word means, or raise UsageError for none."""
+    """Return the ids of the recipients that a word means. Raises UsageError if it means nobody."""
     known = list(recipients)
     if word.startswith(IDENTITY_PUBLIC.prefix):
         word = identity_id(IDENTITY_PUBLIC.decode(word))
@@ -104,6 +104,8 @@ def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
     if not found:
         raise UsageError(
             f"there is no recipient {word}",
-            hint=f"the recipients are {', '.join(r.shown for r in known) or 'none yet'}",
+            hint=f"the recipients are {', '.join(r.shown for r in known)}"
+            if known
+            else "there are no recipients yet",
         )
     return found

@@ -48,11 +48,12 @@ class Plan:
     already, if it is whole, whoever signed it. `terms_before` are the remembered terms.
 
     `function_key` (32 bytes) is the project's own, or None if only recipients can open the
-    function. `transport` is a public key (1,216 bytes), or None if it takes no key tokens. A
-    function key that is new, and the seed of a new transport key, are still to be written.
+    function. `transport` is a public key (1,216 bytes), or None if the function takes no key
+    tokens. A function key that is new, and the seed of a new transport key, are still to be
+    written.
 
-    `file` is the new sealed file, and `state` is its state. There is none until the plan is
-    signed, and none after that if the file in place is up to date.
+    `file` is the new sealed file, and `state` is its state. They are None and empty until the
+    plan is signed, and also after that if the file in place is up to date.
     """
 
     stack: StackFile
@@ -201,8 +202,8 @@ def source_to_seal(
 ) -> Source:
     """Return a function's source, read and checked.
 
-    `author` is a public key (32 bytes); `new_author` allows another than the stack file
-    names. Raises SealError for a source that cannot be sealed.
+    `author` is a public key (32 bytes). `new_author` allows an author whom the stack file does
+    not name. Raises SealError for a source that cannot be sealed.
     """
     mine = AUTHOR_PUBLIC.encode(author)
     named = function.environment.get("seal_author", mine)
@@ -246,7 +247,7 @@ def _transport(
     files = SecretFiles(stack.folder)
     if seeds := files.transport_seeds(secret):
         return transport_public(seeds[0]), None
-    # A build server does not have the secret. The gateway's fits the file in place.
+    # A build server does not have the secret. The gateway has the one for the file in place.
     previous = if_signed_by(in_place, author)
     if previous is not None and previous.header.transport is not None:
         return previous.header.transport, None

@@ -1,4 +1,4 @@
-"""Sealing functions of a stack file: all are planned in memory before anything is written."""
+"""One seal of a stack file's functions: all are planned in memory before anything is written."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def plan_seal(stack: StackFile, options: SealOptions) -> Seal:
     if (options.key or options.transport_key) and len(chosen) > 1:
         raise UsageError("one key cannot be for several functions", hint="name one function")
     if options.key.file == options.author_key.file == "-":
-        raise UsageError("both keys cannot come from standard input")
+        raise UsageError("only one key can come from standard input")
     seed, is_new = _signing_seed(options.author_key)
     author = author_public(seed)
     key = options.key.read(FUNCTION_KEY) if options.key else None

@@ -23,7 +23,7 @@ def check_settings(function: Function) -> None:
             except SealError as error:
                 raise StackFileRefused(
                     f"functions.{function.name}.environment: {error}",
-                    hint=f"docs/settings.md has what {name} may be",
+                    hint=f"docs/settings.md says what {name} may be",
                 ) from None
 
 
@@ -32,5 +32,5 @@ def unknown_settings(function: Function) -> Iterator[str]:
     for name in function.environment:
         if name.startswith(_PREFIX) and name not in BY_NAME:
             close = difflib.get_close_matches(name, BY_NAME, n=1)
-            meant = f": is {close[0]} meant?" if close else ""
+            meant = f": do you mean {close[0]}?" if close else ""
             yield f"functions.{function.name}.environment has {name}, which is no setting{meant}"

@@ -1,4 +1,4 @@
-"""A function's source: the files that are sealed, checked, and each module parsed once."""
+"""A function's source: the files to seal, checked, with each module parsed once."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def source_digest(function: str, source: Source, terms: object, seed: bytes) -> 
 
 
 def state_of(digest: str, file: SealedFile) -> bytes:
-    """Return the state of a function whose source has a digest and is sealed in a file."""
+    """Return the state of a function whose source has this digest and is sealed in `file`."""
     return f"source {digest}\nsealed {hashlib.sha256(file.serialise()).hexdigest()}\n".encode()
 
 

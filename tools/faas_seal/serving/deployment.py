@@ -28,8 +28,8 @@ _EXEC_TIMEOUT = BY_NAME["exec_timeout"]
 class Deployment:
     """A sealed function with its settings and the Python that runs it.
 
-    `sealed_file` had the stamp `sealed` when this was read. `exec_timeout` is in seconds.
-    `environment` has the stack file's settings, with paths in place of secrets' names.
+    `sealed` is the stamp that `sealed_file` had when this was read. `exec_timeout` is in
+    seconds. `environment` has the stack file's settings, with paths in place of secrets' names.
     """
 
     name: str

@@ -39,4 +39,4 @@ class TimedOut(RequestFailed):
 
 
 class ClientGone(RequestFailed):
-    """The client hung up before its answer was complete, so that nobody gets this error."""
+    """The client hung up before its answer was complete, so nobody gets this error."""

@@ -50,9 +50,10 @@ class OutgoingRequest:
 class RoundTrip:
     """A request under way, and its response.
 
-    Pass the response on inside the `with` block: when the block ends, whatever has not come
-    to its end is cut off. `timeout` is in seconds, or None for a stream without a deadline.
-    `client` is the socket, if there is one, whose closing ends the round trip.
+    Pass the response on inside the `with` block: when the block ends, a request or response
+    that is not complete is cut off. `timeout` is in seconds, or None for a stream without a
+    deadline. `client` is the client's socket, if there is one: when it closes, the round trip
+    ends.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The way of a request's path to the function.
+"""Routes: the function that a request's path leads to, and the path that the function sees.
 
 Gateway, provider and watchdog each take the path apart and put it together again. So
 `%2541` arrives as `A`, `%3F` begins a query, and `//` is redirected. The local gateway does

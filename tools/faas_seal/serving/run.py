@@ -66,7 +66,7 @@ def serve_until_signal(stack_path: Path, names: Sequence[str], port: int) -> Non
         for function in functions.values():
             function.stop()
         if waiting := gateway.call_queue.waiting():
-            console.say(f"{waiting} asynchronous calls were not made any more")
+            console.say(f"{waiting} asynchronous calls were accepted and never made")
         console.close()
 
 

@@ -1,4 +1,4 @@
-"""The supervisor of one function: replaces it after a change, starts it again after a crash."""
+"""The supervisor of one function, which it replaces after a change and restarts after a crash."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def run_tests(
 
         status = run()
         if status == pytest_child.MISSING_PYTEST and python != Path(sys.executable):
-            say("installing pytest beside its requirements, once")
+            say("installing pytest beside the function's requirements, once")
             install_beside(env, python, "pytest", pytest_child.FOR_TESTS)
             status = run()
     if status == pytest_child.MISSING_PYTEST:
