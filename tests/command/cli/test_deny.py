@@ -43,7 +43,7 @@ def test_a_key_is_denied_by_a_secret_that_the_function_gets(sealed: Path, run: R
     id = key_id(Keystore(sealed).function_key("greet"))
     said = run("deny", "greet", id)
     assert "faas-seal up greet" in said.stderr
-    assert "local-run takes it by itself" in said.stderr
+    assert "local-run takes the secret by itself" in said.stderr
     assert "stays readable to whoever could read it" in said.stderr
     assert denied(sealed, run) == {id}
     function = StackFile.load(sealed / "stack.yaml").function("greet")
@@ -51,7 +51,7 @@ def test_a_key_is_denied_by_a_secret_that_the_function_gets(sealed: Path, run: R
     assert function.environment["seal_denied"] == "greet-denied"
     again = run("deny", "greet", "0123456789abcdef").stderr
     assert "faas-cli secret create greet-denied --from-file .secrets/greet-denied" in again
-    assert "local-run takes it by itself" in again
+    assert "local-run takes the secret by itself" in again
     assert denied(sealed, run) == {id, "0123456789abcdef"}
 
 

@@ -73,7 +73,8 @@ def test_says_so_when_it_waits_for_a_body_that_does_not_come(gateway: Server) ->
         assert process.stdin
         assert process.stderr
         assert (
-            b"reading the body from standard input; -d '' sends none" in process.stderr.readline()
+            b"reading the body from standard input; -d '' sends no body"
+            in process.stderr.readline()
         )
         stdout, _ = process.communicate(b"at last", timeout=20)
     assert (process.returncode, stdout) == (0, b"<at last>")
@@ -85,7 +86,10 @@ def test_what_is_not_there_may_not_be_deployed(run: Run) -> None:
     with server(lambda _: Answer(404, {}, b"not found")) as running:
         result = run("invoke", "greet", "-d", "", "--gateway", running.url, status=5)
     assert result.stdout == "not found"
-    assert "it is not there: faas-seal local-run greet, or faas-seal up greet" in result.stderr
+    assert (
+        "the function is not there: faas-seal local-run greet, or faas-seal up greet"
+        in result.stderr
+    )
 
 
 @pytest.mark.usefixtures("sealed")

@@ -287,7 +287,7 @@ def test_the_status_inside_counts(direct: list[str], run: Run) -> None:
     assert "redirect" in run("invoke", *direct, "--sealed", "--path", "moved", status=5).stderr
     failed = run("invoke", *direct, "--sealed", "--path", "fail", "-d", "", status=5).stderr
     assert "The handler failed" in failed
-    assert "hint: what it has logged: faas-cli logs tested | faas-seal explain" in failed
+    assert "hint: see what it has logged: faas-cli logs tested | faas-seal explain" in failed
 
 
 def test_an_answer_that_breaks_off_is_an_error(direct: list[str], run: Run) -> None:

@@ -91,7 +91,7 @@ def test_an_identity_is_made_and_only_its_public_half_is_printed(home: Path, run
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     again = run("keygen", "--identity")
-    assert "your identity is there already" in again.stderr
+    assert "you have an identity already" in again.stderr
     assert again.stdout == result.stdout
 
 
@@ -209,7 +209,7 @@ def test_whoever_is_dropped_can_open_what_was_sealed_before_and_no_more(
     run("seal", "--to", team.name)
     before = sealed(project)
     said = run("seal", "--drop", word).stderr
-    assert f"Ada ({id_of(ADA)}) can call it no more. A copy of what was sealed before" in said
+    assert f"Ada ({id_of(ADA)}) can no longer call it; a copy of what was sealed before" in said
     after = sealed(project)
     assert recipients(after) == {id_of(BOB)}
     assert opened(before, ADA)
@@ -397,4 +397,4 @@ def test_scan_looks_for_the_keys_of_recipients(project: Path, run: Run) -> None:
 def test_a_file_of_recipients_that_is_not_there_is_told_with_what_it_would_hold(run: Run) -> None:
     said = run("seal", "greet", "--to", "nofile", status=2).stderr
     assert "there is no file nofile" in said
-    assert "hint: a recipient is a public key, fsip1_…, or a file of them" in said
+    assert "hint: a recipient is a public key, fsip1_…, or a file of such keys" in said

@@ -1,4 +1,4 @@
-"""The command `faas-seal`: a module a verb, loaded when it is called for."""
+"""The command `faas-seal`: a module for each verb, loaded when the verb is called for."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def cli() -> None:
       faas-seal up greet
       faas-seal invoke greet
 
-    Keys lie in .faas-seal/ beside the stack file, your own signing key in
+    Function keys lie in .faas-seal/ beside the stack file, your signing key in
     ~/.config/faas-seal/. A key may also come from a file, a variable or a command
     (--key-file, --key-env, --key-command), never from the command line itself.
 

@@ -27,9 +27,13 @@ def caller_options(command: Command) -> Command:
         "--identity",
         metavar="FILE",
         type=click.Path(),
-        help="Your identity, fsi1_…. [~/.config/faas-seal/identity.key, where it opens the file]",
+        help="Your identity. [~/.config/faas-seal/identity.key, if that opens the function]",
     )
-    @click.option("--function", metavar="NAME", help="The name, where an address does not say it.")
+    @click.option(
+        "--function",
+        metavar="NAME",
+        help="The function's name, where the address does not say it.",
+    )
     @click.option("--raw", is_flag=True, help="Send the key itself, and no key token.")
     @functools.wraps(command)
     def wrapped(

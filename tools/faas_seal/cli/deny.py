@@ -34,14 +34,14 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
       faas-seal deny greet Ada
       faas-seal deny greet --allow Ada
 
-    The audit and inspect show key ids. Recipients (seal --to) can be named instead.
-    The ids are written into .secrets/NAME-denied, a secret of OpenFaaS like the transport
-    secret. Once the function is deployed with that secret, an update of it is enough;
-    local-run sees it by itself. Without a key and without --allow, this lists the ids that
-    are denied.
+    The audit and inspect show key ids. A recipient (seal --to) can be given by name or by
+    the id of their identity. The ids of the keys are written into .secrets/NAME-denied, a
+    secret of OpenFaaS like the transport secret. Once the function is deployed with that
+    secret, an update of the secret is enough; local-run sees it by itself. Without a key
+    and without --allow, this lists the ids that are denied.
 
-    To drop a recipient for good, seal without them. A copy of the sealed file stays
-    readable with a key that is denied: only whoever runs the function denies it.
+    To drop a recipient for good, seal without them. A denied key still opens a copy of the
+    sealed file: only the deployed function denies it.
     """
     stack = StackFile.load(find(stack_option))
     function = stack.function(name)
@@ -58,7 +58,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     for word in allow:
         id = _key_id(word, terms, slots)
         if id not in known:
-            raise UsageError(f"{id} is not denied", hint=f"faas-seal deny {name} lists those")
+            raise UsageError(f"{id} is not denied", hint=f"faas-seal deny {name} lists the denied")
         at = lines.index(id)
         del lines[at - 1 if lines[at - 1].startswith("# since") else at : at + 1]
     for word in who:
@@ -74,10 +74,10 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     say(f"{name}: {path} denies {denied} key{'' if denied == 1 else 's'}")
     command = shlex.join(creation(secret, path, stack, function))
     if edited is not stack:
-        warn(f"now deploy it with that secret: faas-seal up {name}", "note")
+        warn(f"now deploy {name} with that secret: faas-seal up {name}", "note")
     else:
         warn(f"now update the secret: {command}", "note")
-    warn("local-run takes it by itself", "note")
+    warn("local-run takes the secret by itself", "note")
     if who:
         warn(OLD_COPIES, "note")
 

@@ -30,10 +30,10 @@ def doctor(
       faas-seal doctor
       faas-seal doctor greet --gateway https://gateway.example
 
-    Looks at programs, keys, the stack file, the template, the functions, all or those
-    named, and the gateway, and changes nothing. A deployed function is asked whether the
-    key header arrives, and whether it is what is sealed here. That takes no key, and does
-    not run the handler.
+    Looks at programs, keys, the stack file, the template, the gateway, and all functions or
+    those named. Nothing is changed. A deployed function is asked whether the key header
+    arrives, and whether its sealed file is the one here. That takes no key, and does not
+    run the handler.
 
     ✓ is in order, ✗ is not, - is not needed or not known. Ends with status 1 if anything
     is not in order.

@@ -22,7 +22,7 @@ from faas_seal.project.keystore import Keystore
     metavar="FILE",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="A sealed file that traces may come from, beside those in sealed/.",
+    help="A sealed file that traces may come from, besides those in sealed/.",
 )
 @stack_option
 @key_options("key", "function key")

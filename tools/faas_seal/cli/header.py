@@ -29,7 +29,7 @@ from faas_seal.project.stackfile import check_name
     type=click.Path(),
     help="The request's body. [none]",
 )
-@click.option("--any-request", is_flag=True, help="For any request: see above.")
+@click.option("--any-request", is_flag=True, help="Make a token for any request: see above.")
 @click.option(
     "--lifetime", metavar="DURATION", default="5m", show_default=True, help="Such as 90s, 12h, 30d."
 )
@@ -50,26 +50,28 @@ def header(
       faas-seal header greet | curl -H @- http://127.0.0.1:8080/function/greet
       faas-seal header greet --path '/x?name=Ada' --data-file request.json
 
-    curl reads it from standard input, or from what bash makes:
+    curl reads the header from standard input, or from a file that bash makes:
 
     \b
       curl -H @<(faas-seal header greet --query name=Ada) \\
         'http://127.0.0.1:8080/function/greet?name=Ada'
 
     A function with a transport key gets a key token, bound to method, path, query and
-    body as they are sent. With --any-request it is bound to none: whoever sees it can
-    use it for an input of their own until it expires. In an asynchronous call it must
-    live as long as the queue may hold it: --method POST --lifetime 24h.
+    body as they are sent. With --any-request the token is bound to no request: whoever
+    sees it can use it for an input of their own until it expires. For an asynchronous
+    call the token must live as long as the queue may hold the call: --method POST
+    --lifetime 24h.
 
-    A function without one, or --raw, gets the key itself. With curl -H "$(…)" either
-    would stand on a command line, where other users of the machine can see it.
+    A function without a transport key gets the key itself, and so does any function with
+    --raw. With curl -H "$(…)" a token or key would stand on a command line, where other
+    users of the machine can see it.
     """
     at_address = "://" in target
     auth = caller.auth_at(target) if at_address else caller.auth_of(check_name(target))
     held = auth.credential
     bound = bool(method or path or query or data_file)
     if any_request and bound:
-        raise UsageError("--any-request is for no request in particular")
+        raise UsageError("--any-request goes with no --method, --path, --query or --data-file")
     if held.raw or held.function is None:
         if any_request:
             raise UsageError("the key itself is good for any request already")

@@ -90,7 +90,7 @@ def _about_sealed_files(error: SealError) -> str:
         case SealedFileRefused(address=str(address)) if address:
             return (
                 "is that the function's address, and --author its author's public key? "
-                "Their stack file has that as seal_author"
+                "Their stack file has the public key as seal_author"
             )
         case UnknownAuthor():
             return "name the author with --author"
@@ -123,15 +123,18 @@ def _about_sealing(error: SealError) -> str:
     match error:
         case recipients.NoRecipientFile():
             return (
-                "a recipient is a public key, fsip1_…, or a file of them: "
-                "who is to call prints theirs with faas-seal keygen --identity"
+                "a recipient is a public key, fsip1_…, or a file of such keys: "
+                "recipients print theirs with faas-seal keygen --identity"
             )
         case recipients.NoRecipients():
-            return "a line for each, as faas-seal keygen --identity prints it: fsip1_…  # name"
+            return (
+                "write a line for each recipient, as faas-seal keygen --identity prints it: "
+                "fsip1_…  # name"
+            )
         case sealing.DamagedTerms():
             return (
                 "restore it from your copy, or move it away and seal with --to again: "
-                "callers with an identity then get new keys"
+                "recipients then get new keys"
             )
         case sealing.NobodyCouldOpen():
             return "name recipients: --to fsip1_…, or a file of them"
@@ -148,7 +151,8 @@ def _about_sealing(error: SealError) -> str:
             )
         case sealing.NotTheAuthor():
             return (
-                "give that author's key with --author-key-file, or take it over with --new-author"
+                "give that author's key with --author-key-file, or take the function over with "
+                "--new-author"
             )
         case sealing.NoAuthorNamed():
             return "--author fsap1_…"
@@ -171,7 +175,7 @@ def _about_pushing(error: SealError) -> str:
             return "name it with --gateway"
         case deploying.NotServed():
             return (
-                f"its log tells of an update that is refused: faas-cli logs {error.function}. "
+                f"if it refuses the update, its log says so: faas-cli logs {error.function}. "
                 "Kubernetes can take a minute or two: --wait 180s"
             )
     return ""

@@ -28,9 +28,10 @@ def inspect(target: str, stack_option: str | None, as_json: bool) -> None:
       faas-seal inspect greet
       faas-seal inspect sealed/greet/function.sealed --json
 
-    Anybody who has the file can read all of this, the provider too, except the names of
-    people, which this project remembers from seal --to. The signature is checked with the
-    author that the file names. Whether that is the right author, verify tells.
+    Anybody who has the file can read all of this, the provider too. Only the names of
+    recipients are not in the file: this project remembers them from seal --to. The
+    signature is checked with the author that the file names; verify tells whether that is
+    the right author.
     """
     header = read_sealed(sealed_path(target, stack_option)).header
     warn_if_forgotten(target, stack_option)

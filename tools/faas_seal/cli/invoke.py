@@ -40,14 +40,15 @@ _HINTS = {
     "malformed-key": "is what is sealed here deployed there? faas-seal up {name}",
     "token-mismatch": "something on the way changes the request: call the gateway directly",
     "expired-token": "is the clock of this machine right?",
-    "raw-key-refused": "faas-seal seal {name}, or --author, and no --raw: it takes tokens only",
+    "raw-key-refused": "it takes key tokens only: leave out --raw, and run faas-seal seal {name} "
+    "or name its author with --author",
     "function-expired": "faas-seal seal {name}, and deploy it",
     "busy": "try again, or raise seal_workers",
     "not-ready": "try again in a moment",
-    "deadline": "raise exec_timeout, here and in the stack file",
+    "deadline": "raise exec_timeout in the stack file, and the gateway's timeouts",
     "body-too-large": "raise seal_max_body in the stack file",
-    "handler-error": "what it has logged: faas-cli logs {name} | faas-seal explain",
-    "worker-died": "a native library, os._exit or the container's memory: faas-cli logs {name}",
+    "handler-error": "see what it has logged: faas-cli logs {name} | faas-seal explain",
+    "worker-died": "is it a native library, os._exit, or too little memory? faas-cli logs {name}",
     "missing-key": "something on the way removes the header: faas-seal doctor {name}",
 }
 
@@ -64,14 +65,14 @@ _HINTS = {
     "-g", "--gateway", metavar="URL", help=f"[the stack file's, $OPENFAAS_URL, {DEFAULT_GATEWAY}]"
 )
 @click.option(
-    "-a", "--async", "asynchronous", is_flag=True, help="Put it in the queue; not with a raw key."
+    "-a", "--async", "asynchronous", is_flag=True, help="Queue the call; not with a raw key."
 )
-@click.option("--callback", metavar="URL", help="Where the answer of --async is sent.")
+@click.option("--callback", metavar="URL", help="Where the answer to --async is sent.")
 @click.option("--sealed", is_flag=True, help="Seal the body, and open the answer.")
 @click.option(
     "--session-file",
     metavar="FILE",
-    help="Where what opens the answer is kept, with --sealed --async.",
+    help="Write the session here, with --sealed --async: it opens the answer.",
 )
 @click.option(
     "--sealed-file",
@@ -104,12 +105,13 @@ def invoke(
       faas-seal invoke greet --sealed < request.json > answer.json
       faas-seal invoke greet --async --callback https://me.example/done -d 'hello'
 
-    A function with a transport key gets a key token: of no use to anyone for another
-    request, and after five minutes (24 hours with --async) for none. --raw sends the key
-    itself, readable to every proxy on the way.
+    A function with a transport key gets a key token. It is good for this request alone,
+    and for five minutes (24 hours with --async). --raw sends the key itself, readable to
+    every proxy on the way.
 
-    Someone else's function needs no file: with its author's public key it is asked what
-    they have signed, and your key or identity opens it. Identities never travel.
+    For someone else's function you need no file. Give its author's public key: the
+    function is asked what they have signed, and your key or identity opens it. An identity
+    is never sent.
 
     \b
       faas-seal invoke https://gateway.example/function/greet --author fsap1_…
@@ -117,9 +119,9 @@ def invoke(
 
     With --sealed, headers and body travel sealed both ways, in pieces as they come. An
     answer that is cut short, or that the function has not sealed, ends with status 5.
-    With --async too the callback brings it; open-answer opens that:
+    With --async, too, the callback brings the sealed answer, and open-answer opens it:
 
-    
+    \b
       faas-seal invoke greet --sealed --async --session-file call.session -d 'hello'
       faas-seal open-answer --session-file call.session < callback
 
@@ -130,7 +132,7 @@ def invoke(
         raise UsageError("--callback is for --async")
     if (session_file is not None) != (asynchronous and sealed):
         raise UsageError(
-            "--session-file goes with --sealed --async, and these with it: it opens the answer",
+            "--sealed --async and --session-file go together: the session opens the answer",
             hint="faas-seal invoke NAME --sealed --async --session-file call.session",
         )
     if session_file is not None and Path(session_file).exists():
@@ -179,7 +181,7 @@ def invoke(
         raise problem.error(f"{problem.error.title}{reference}", hint=_hint(problem.error, name))
     if 300 <= response.status_code < 400:
         raise UnexpectedAnswer(
-            f"the answer is a redirect ({response.status_code}), not followed",
+            f"the answer is a redirect ({response.status_code}), which is not followed",
             status=response.status_code,
         )
     if not response.ok:
@@ -197,7 +199,7 @@ def invoke(
 
 
 def _address(target: str, gateway: str | None, stack: Path) -> str:
-    """Return the address of a function, for synchronous calls where it is a name."""
+    """Return the address that a target is, or a name's address for synchronous calls."""
     if "://" in target:
         if gateway:
             raise UsageError("give either an address or --gateway")
@@ -222,7 +224,7 @@ def _hint_of_status(status: int, url: str, name: str) -> str:
     """Return what to do about a status that either the handler or the gateway has chosen."""
     if status == requests.codes.not_found:
         here = f"faas-seal local-run {name}, or " if is_loopback(url) else ""
-        return f"unless the handler says so, it is not there: {here}faas-seal up {name}"
+        return f"unless the handler says so, the function is not there: {here}faas-seal up {name}"
     if status >= 500:
         return f"unless the handler says so, its log tells why: faas-cli logs {name}"
     return ""
@@ -235,7 +237,7 @@ def _body(data: str | None, key: KeySource, *, as_it_comes: bool) -> bytes | Ite
     if key.file == "-" or sys.stdin.isatty():
         return b""
     stdin: Any = sys.stdin.buffer
-    note = Timer(1, warn, ("reading the body from standard input; -d '' sends none", "note"))
+    note = Timer(1, warn, ("reading the body from standard input; -d '' sends no body", "note"))
     note.daemon = True
     note.start()
     try:
@@ -262,6 +264,6 @@ def _show(trace: str, traces: Traces) -> None:
     except MalformedTrace:
         opened = None
     if opened is None:
-        warn("the trace is of a sealed file that is not here: name that with --sealed-file")
+        warn("the trace is from a sealed file that is not here: give that file with --sealed-file")
         opened = trace if TRACE.fullmatch(trace) else ""
     click.echo(opened.rstrip("\n"), err=True)

@@ -54,7 +54,7 @@ def keygen(
     stack_option: str | None,
     as_json: bool,
 ) -> None:
-    """Make the function key or transport key of NAME, your signing key or identity.
+    """Make the function key or transport key of NAME, your signing key or your identity.
 
     seal makes missing keys. Use this to make keys beforehand, or elsewhere. An
     existing key is never overwritten. A new key does not replace a lost one: what is
@@ -68,15 +68,16 @@ def keygen(
       faas-seal keygen --identity
 
     Whoever holds the function key can call the function, and read it. Whoever holds the
-    signing key can change it: keep a copy where it cannot be lost.
+    signing key can change the function. Keep a copy of the signing key where it cannot be
+    lost.
 
     With an identity you call functions whose author seals a function key to you. Give the
-    author the public half, fsip1_…: it is all that this prints, and no secret. If you have
-    an identity already, its public half is printed again.
+    author its public half, fsip1_…, which is no secret, and all that --identity prints. If
+    you have an identity already, its public half is printed again.
 
-    If there is a transport key, the next one is put before it, and a third one is dropped.
-    The function takes what is sealed to either of the two. Once it has both, seal: that
-    tells the callers of the new one.
+    If NAME has a transport key, --transport puts the next one before it, and drops a third
+    one. The function takes what is sealed to either of the two. Once it has both, seal the
+    function: that tells callers of the new one.
     """
     if author + identity + (name is not None) != 1 or (transport and name is None):
         raise UsageError(
@@ -94,7 +95,7 @@ def keygen(
     if as_json:
         say_json({"file": str(path), member: shown})
         return
-    if identity:  # for a recipient file, and for whoever asks for it
+    if identity:  # the line alone, as a file of recipients has it
         say(shown)
         return
     say(f"Wrote {noun}: {path}")
@@ -120,14 +121,14 @@ def _author(output: str | None) -> _Made:
 def _identity(output: str | None) -> _Made:
     path = Path(output) if output else identity_path()
     if not output and path.exists():
-        warn(f"your identity is there already, in {path}", "note")
+        warn(f"you have an identity already: {path}", "note")
         return path, "identity", _public_identity(read_key_file(path, IDENTITY_SEED))
     seed = os.urandom(KEY_BYTES)
     if not output:
         private_folder(path.parent)
     public = _public_identity(seed)
     write_key_file(path, IDENTITY_SEED, seed, f"identity of {public}")
-    warn(f"wrote your identity {path}: keep a copy of it", "note")
+    warn(f"made your identity {path}: keep a copy of it", "note")
     return path, "identity", public
 
 
@@ -156,6 +157,10 @@ def _transport(name: str, output: str | None, stack: str | None) -> _Made:
     files = SecretFiles(file.folder)
     before = files.transport_seeds(secret)[:1]
     path = files.write_transport(secret, name, [seed, *before])
-    step = "Give it to the gateway, and then seal" if before else "The gateway needs it first"
+    step = (
+        "give the secret to the gateway, and then seal"
+        if before
+        else "the gateway needs the secret before the function"
+    )
     warn(f"{step}: {' '.join(creation(secret, path, file, function))}", "note")
     return path, "transport", public

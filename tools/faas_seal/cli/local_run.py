@@ -29,11 +29,11 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
       faas-seal invoke greet --gateway http://127.0.0.1:8080
 
     Each function runs in the template's own runtime, as in its container, but without
-    Docker: only ciphertext is served, and a call needs its function key. Requirements of
-    a function's own are installed once, into .faas-seal/local/NAME/.
+    Docker: only ciphertext is served, and a call needs its function key. A function's own
+    requirements are installed once, into .faas-seal/local/NAME/.
 
     A function that is sealed again, or changed in the stack file, is replaced before its
-    next call; one whose source has changed since it was sealed is told of.
+    next call. If a source has changed since it was sealed, a note says so.
     /async-function/NAME answers 202 and calls back to X-Callback-Url. The transport secret
     and the denied keys are read from .secrets/; other secrets of the stack file are not
     mounted. Ctrl-C ends everything. For development on Linux only: there is no TLS, no

@@ -53,7 +53,7 @@ def warn_if_forgotten(target: str, stack: str | None) -> None:
     path = find(stack)
     if not FUNCTION_NAME.fullmatch(target) or not path.exists():
         return
-    # It loads everything that seals.
+    # This import loads all of sealing.
     from faas_seal.sealing.drift import forgotten
 
     if said := forgotten(path, target):

@@ -73,7 +73,7 @@ def _run_faas_cli(name: str, prefix: str, gateway: str, stack: Path) -> None:
     command = ["faas-cli", "new", name, "--lang", LANGUAGE, "--gateway", gateway, "--quiet"]
     command += ["--prefix", prefix] if prefix else []
     command += ["--append", stack.name] if stack.exists() else []
-    # It makes the folder where it runs. That must be beside the stack file.
+    # faas-cli makes the folder where it runs. That must be beside the stack file.
     done = subprocess.run(  # noqa: S603
         command, cwd=stack.parent, capture_output=True, text=True, check=False
     )

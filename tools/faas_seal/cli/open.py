@@ -36,7 +36,7 @@ def open_(
     """
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(f"{folder} is there and not empty", hint="name a new folder")
+        raise UsageError(f"{folder} exists and is not empty", hint="name a new folder")
     path = sealed_path(target, stack_option)
     sealed = read_sealed(path, read_author(author) if author else None)
     held = function_key(key, sealed.header.function, stack_option)

@@ -15,7 +15,7 @@ from faas_seal.project.keystore import read_key_file
 @click.command()
 @click.argument("answer", type=click.Path(), default="-")
 @click.option(
-    "--session-file", metavar="FILE", required=True, help="What invoke --session-file has kept."
+    "--session-file", metavar="FILE", required=True, help="The file that invoke has written."
 )
 def open_answer(answer: str, session_file: str) -> None:
     """Open a sealed answer that a callback has brought, and print its body.
@@ -25,8 +25,8 @@ def open_answer(answer: str, session_file: str) -> None:
       faas-seal open-answer --session-file call.session < answer.bin
 
     ANSWER is the body of the callback, as it came. Ends with status 5 if it is no answer
-    to that call, or cut short, or if the function has answered with an error. If its
-    handler has failed, explain opens the trace in what is printed:
+    to that call, or cut short, or if the function has answered with an error. If the
+    handler has failed, explain opens the trace in the printed body:
 
     \b
       faas-seal open-answer --session-file call.session answer.bin | faas-seal explain

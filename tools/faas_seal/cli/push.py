@@ -23,7 +23,7 @@ from faas_seal.sealing.options import SealOptions
 @click.option(
     "--wait", default="2m", show_default=True, help="How long to wait until the new code is served."
 )
-@click.option("--no-wait", is_flag=True, help="Do not wait until it is served.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the new code is served.")
 @stack_option
 def push(
     name: str,
@@ -45,7 +45,8 @@ def push(
 
     Seals what has changed, and writes the sealed file into the secret that the function's
     seal_file names, with faas-cli's login to the gateway. The function notices by itself:
-    requests under way finish with the old code, further ones get the new, and none fails.
+    requests under way finish with the old code, later ones get the new code, and no request
+    fails.
     The function refuses a file that does not verify or is older than its present one.
 
     New libraries in requirements.txt, and new settings, need a new image: up builds and deploys it.

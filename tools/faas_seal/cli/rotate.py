@@ -28,10 +28,10 @@ def rotate(
       faas-seal rotate greet
       faas-seal rotate greet --keys
 
-    Each seal makes a new content key; so does each seal of a changed source. All who could
-    call the function still can. --keys makes new function keys for the recipients (seal
-    --to): once this is deployed, somebody who has an old key without the identity can no
-    longer call. To change the project's own key, which callers got from you, move
+    This makes a new content key, as any seal of a changed source does. All who could call
+    the function still can. --keys makes new function keys for the recipients (seal --to):
+    once this is deployed, somebody who has an old key without the identity can no longer
+    call. To change the project's own key, which callers got from you, move
     .faas-seal/NAME.key away and seal.
 
     A copy of what was sealed before stays readable to whoever could read it.

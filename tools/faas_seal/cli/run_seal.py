@@ -20,7 +20,7 @@ from faas_seal.sealing.plan import Plan
 from faas_seal.sealing.seal import Seal, plan_seal
 from faas_seal.sealing.writing import write_function_key, write_transport_secret
 
-OLD_COPIES = "A copy of what was sealed before stays readable to whoever could read it."
+OLD_COPIES = "a copy of what was sealed before stays readable to whoever could read it"
 
 
 def run_seal(
@@ -33,8 +33,8 @@ def run_seal(
 ) -> Seal:
     """Seal functions of a stack file, write everything, and print notes and results.
 
-    `clean` removes build folders that hold plaintext without asking. `quiet` prints nothing
-    about functions that have not changed.
+    `clean` removes build folders that hold plaintext, and does not ask. `quiet` prints
+    nothing about functions that have not changed.
     """
     seal = plan_seal(stack, options)
     if path := seal.write_author_key():
@@ -49,7 +49,7 @@ def run_seal(
     for plan in seal.plans:
         for recipient in plan.dropped:
             warn(
-                f"once {plan.name} is deployed, {recipient} can call it no more. {OLD_COPIES}",
+                f"once {plan.name} is deployed, {recipient} can no longer call it; {OLD_COPIES}",
                 "note",
             )
     for plan in seal.plans:
@@ -89,7 +89,7 @@ def _locked_out(plan: Plan) -> str:
         return said
     return (
         f"{said}: it opens with key {key_id(plan.function_key)} now. "
-        f"To keep theirs: faas-seal seal {plan.name} --key-file FILE"
+        f"To keep their key: faas-seal seal {plan.name} --key-file FILE"
     )
 
 

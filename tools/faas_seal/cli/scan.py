@@ -52,8 +52,8 @@ def scan(
 
     A TARGET is a folder, a file, a tar that docker save has written, an image that Docker
     has, or the memory of a process and its descendants (pid:NUMBER, mostly as root). With
-    local-run, name its process python index.py for the function: local-run itself reads
-    the source and the keys of the project.
+    local-run, name the function's process, python index.py: local-run itself reads the
+    source and the keys of the project.
 
     The scan looks for lines, strings and names of the source that nobody else has, for this
     project's function keys and for your signing key. It finds them plain, in UTF-16,

@@ -40,13 +40,13 @@ from faas_seal.sealing.options import Expiry, SealOptions
     multiple=True,
     metavar="KEY|FILE",
     type=click.Path(),
-    help="Let somebody open it with their identity: fsip1_…, or a file of such keys.",
+    help="Add a recipient: their public key, fsip1_…, or a file of such keys.",
 )
 @click.option(
     "--drop",
     multiple=True,
     metavar="NAME|ID|KEY",
-    help="Drop a recipient: from this seal on they cannot open it.",
+    help="Drop a recipient: they cannot open what is sealed from now on.",
 )
 @click.option(
     "--key-expires", metavar="WHEN", type=when, help="The time at which the keys of --to expire."
@@ -57,7 +57,8 @@ from faas_seal.sealing.options import Expiry, SealOptions
 @click.option(
     "--own-key/--no-own-key",
     default=None,
-    help="Whether the project's function key opens it, and the project keeps keys. [--own-key]",
+    help="Whether the project's own function key opens the file, and the project keeps "
+    "the recipients' keys. [--own-key]",
 )
 @click.option(
     "--transport/--no-transport",
@@ -65,7 +66,9 @@ from faas_seal.sealing.options import Expiry, SealOptions
     help="Whether callers can seal their key to the function. [--transport]",
 )
 @click.option(
-    "--transport-key", metavar="KEY|FILE", help="The public key, fstp1_…, of a secret elsewhere."
+    "--transport-key",
+    metavar="KEY|FILE",
+    help="The public key, fstp1_…, of a transport secret that is elsewhere.",
 )
 @click.option(
     "--unsigned", metavar="FILE", type=click.Path(), help="Write a file for the author to sign."
@@ -116,10 +119,10 @@ def seal(
     the function, and faas-seal up brings it there. --no-transport is for functions that
     take only raw keys.
 
-    Somebody with an identity (faas-seal keygen --identity) needs no key from you: --to
-    makes them one, and puts it into the file, sealed to their public key. In a file of
-    public keys, a comment says whose each key is. All this is remembered: the next seal
-    needs no options to do the same.
+    A recipient is somebody with an identity (faas-seal keygen --identity). They need no key
+    from you: --to makes them one, and puts it into the sealed file, sealed to their public
+    key. In a file of public keys, a comment says whose each key is. All this is remembered:
+    the next seal needs no options to do the same.
 
     \b
       faas-seal seal greet --to team.keys --to fsip1_… --key-expires 30d
@@ -208,7 +211,7 @@ def _watch(path: Path, options: SealOptions, *, clean: bool) -> None:
         for _ in changed:
             try:
                 run_seal(StackFile.load(path), options, clean=clean, quiet=True)
-            except SealError as error:  # a file may be saved by half
+            except SealError as error:  # a file may be half saved
                 complain(str(error), hint_for(error))
             except OSError as error:
                 complain(reason(error), "")

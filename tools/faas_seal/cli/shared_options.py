@@ -35,7 +35,7 @@ author_option = click.option(
 
 
 def key_options(name: str, noun: str) -> Callable[[Command], Command]:
-    """Add `--NAME-file`, `--NAME-env` and `--NAME-command`, given on as one KeySource."""
+    """Add `--NAME-file`, `--NAME-env` and `--NAME-command`; the command gets one KeySource."""
     parameter = name.replace("-", "_")
     options = (
         ("file", "FILE", f"Read the {noun} from a file, or from standard input with -."),
@@ -48,7 +48,7 @@ def key_options(name: str, noun: str) -> Callable[[Command], Command]:
         def wrapped(*args: Any, **values: Any) -> Any:
             given = [values.pop(f"{parameter}_{kind}") for kind, _, _ in options]
             if len([value for value in given if value is not None]) > 1:
-                raise UsageError(f"more than one of --{name}-file, -env and -command")
+                raise UsageError(f"give only one of --{name}-file, -env and -command")
             values[parameter] = KeySource(*given)
             try:
                 return command(*args, **values)

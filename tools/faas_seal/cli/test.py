@@ -16,7 +16,7 @@ from faas_seal.project.stackfile import StackFile, find
 @click.argument("arguments", metavar="[PYTEST ARGUMENT]…", nargs=-1, type=click.UNPROCESSED)
 @stack_option
 def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int:
-    """Run a function's tests on what would be sealed of it.
+    """Run a function's tests on exactly what would be sealed.
 
     \b
       faas-seal test greet
@@ -28,10 +28,11 @@ def test(name: str, arguments: tuple[str, ...], stack_option: str | None) -> int
     tests are *_test.py, test_*.py and everything in tests/. They may import from .handler,
     function.handler or handler.
 
-    Runs pytest in the Python that local-run would take. That is this one, in which you
-    install pytest; or, for a function with its own requirements, a virtual environment,
-    beside which pytest is installed once. Files that only tests read belong in tests/. All
-    other words go to pytest. Ends with status 1 unless all tests pass.
+    Runs pytest in the Python that local-run would take. For a function with its own
+    requirements that is a virtual environment, and pytest is installed beside them, once.
+    For any other function it is this command's Python, in which you install pytest. Files
+    that only tests read belong in tests/. All other words go to pytest. Ends with status 1
+    unless all tests pass.
     """
     if sys.platform != "linux":
         raise UsageError("test is for Linux", hint="pytest --import-mode=importlib")

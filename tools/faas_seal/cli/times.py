@@ -43,9 +43,9 @@ def when(value: str) -> Expiry:
             day = datetime.datetime.strptime(f"{value} +0000", "%Y-%m-%d %z")
         except ValueError:
             raise click.BadParameter(
-                f"{value!r} is none of 12h, 30d, 2w, 2026-12-31 and never"
+                f"{value!r} is not a time such as 12h, 30d, 2w, 2026-12-31 or never"
             ) from None
         at = int(day.timestamp()) + _DAY
     if at <= now:
-        raise click.BadParameter(f"{value!r} is past")
+        raise click.BadParameter(f"{value!r} has passed")
     return at
