@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import faas_seal
 import pytest
@@ -233,3 +234,42 @@ def test_keys_do_not_show_themselves() -> None:
     assert key.text not in repr(key)
     assert key.id in repr(key)
     assert repr(author.seed) not in repr(author)
+
+
+def test_an_argument_of_another_type_is_named() -> None:
+    author, key, identity = AuthorKey.generate(), FunctionKey.generate(), Identity.generate()
+    sealed = seal(FILES, function="greet", author=author, keys=[key])
+    anything: Any = "greet.key"
+    for call, said in (
+        (lambda: seal(FILES, function="greet", author=anything, keys=[key]), "author is a str"),
+        (lambda: seal(FILES, function="greet", author=author, keys=anything), "a key in keys is"),
+        (
+            lambda: seal(FILES, function="greet", author=author, identities=identity.public),
+            "identities is a str",
+        ),
+        (lambda: verify(anything, author=author), "sealed is a str, expected bytes"),
+        (lambda: open_sealed(sealed, author=author, key=anything), "key is a str, expected Fun"),
+        (lambda: FunctionKey.of_identity(anything, verify(sealed, author=author)), "identity is"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            call()
+
+
+def test_a_file_that_nobody_could_open_is_not_sealed() -> None:
+    with pytest.raises(MalformedFile, match="nobody could open") as refused:
+        seal(FILES, function="greet", author=AuthorKey.generate())
+    assert refused.value.hint == "give keys or identities"
+
+
+def test_a_wrong_key_is_named_by_its_id() -> None:
+    author, wrong = AuthorKey.generate(), FunctionKey.generate()
+    sealed = seal(FILES, function="greet", author=author, keys=[FunctionKey.generate()])
+    with pytest.raises(UnknownKey, match=wrong.id):
+        open_sealed(sealed, author=author, key=wrong)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_sealed_file_needs_its_author(run: Run) -> None:
+    run("seal")
+    with pytest.raises(UsageError, match="without its author"):
+        FunctionKey.from_file(".faas-seal/greet.key", sealed_file="sealed/greet/function.sealed")

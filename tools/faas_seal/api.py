@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faas_sealed.formats import bundle, file
-from faas_sealed.formats.errors import MalformedBundle, MalformedKey
+from faas_sealed.formats.errors import MalformedBundle, MalformedFile, MalformedKey
 from faas_sealed.formats.grant import grant
 from faas_sealed.formats.header import Header
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, TRANSPORT_PUBLIC, author_public
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
-from faas_seal.calling.slots import key_for
+from faas_seal.calling.slots import check_key, key_for
 from faas_seal.errors import SourceRefused
-from faas_seal.keys import AnyPath, AuthorKey, Identity, TransportKey, public_bytes
+from faas_seal.keys import AnyPath, AuthorKey, Identity, TransportKey, expect, public_bytes
 from faas_seal.project.signatures import signed_by
 from faas_seal.project.stackfile import check_name
 from faas_seal.sealing.source import check_files, read_source
@@ -52,11 +52,18 @@ def seal(
     cannot be sealed as it is, MalformedKey for a text that is no public key of its kind, and
     MalformedFile unless there are 1 to 256 keys and identities.
     """
+    expect("author", author, AuthorKey)
     check_name(function)
     checked = check_files(source) if isinstance(source, Mapping) else read_source(Path(source))
     aad = context(function, author_public(author.seed))
-    recipients = [file.Recipient(key.secret) for key in keys]
-    recipients += [_recipient(identity, aad) for identity in identities]
+    recipients = [file.Recipient(_secret("a key in keys", key)) for key in keys]
+    recipients += [_recipient(identity, aad) for identity in _listed(identities)]
+    public_transport = None if transport is None else _transport_public(transport)
+    if not recipients:
+        raise MalformedFile(
+            "nobody could open this file: it is for no key and no identity",
+            hint="give keys or identities",
+        )
     return file.seal(
         _pack(checked.files),
         function=function,
@@ -64,7 +71,7 @@ def seal(
         recipients=recipients,
         created=int(time.time()) if created is None else created,
         expires=expires,
-        transport=None if transport is None else _transport_public(transport),
+        transport=public_transport,
         preload=checked.libraries,
     ).serialise()
 
@@ -76,6 +83,7 @@ def verify(sealed: bytes, *, author: AuthorKey | str) -> Header:
     for one that was altered after it was signed. Raises MalformedFile for bytes that are no
     sealed file, and MalformedKey for a text that is no author's public key.
     """
+    expect("sealed", sealed, bytes)
     return signed_by(public_bytes(author), sealed, file.verify).header
 
 
@@ -87,9 +95,28 @@ def open_sealed(
     Raises what `verify` raises, UnknownKey if the key or identity does not open the file,
     FunctionExpired if the file has expired, and MalformedBundle if its content is damaged.
     """
+    expect("sealed", sealed, bytes)
     verified = signed_by(public_bytes(author), sealed, file.verify)
-    secret = key_for(verified.header, key.private) if isinstance(key, Identity) else key.secret
+    if isinstance(key, Identity):
+        secret = key_for(verified.header, key.private)
+    else:
+        secret = check_key(verified.header, _secret("key", key))
     return bundle.unpack(verified.bundle(verified.content_key(secret, time.time())))
+
+
+def _secret(name: str, key: FunctionKey) -> bytes:
+    """Return the 32 bytes of a function key; raise TypeError if the argument `name` is none."""
+    # A check of the class would import all that a call over HTTP needs.
+    if not isinstance(getattr(key, "secret", None), bytes):
+        raise TypeError(f"{name} is a {type(key).__name__}, expected FunctionKey")
+    return key.secret
+
+
+def _listed(identities: Iterable[Identity | str]) -> Iterable[Identity | str]:
+    """Return identities; raise TypeError for one text, which would be taken letter by letter."""
+    if isinstance(identities, str):
+        raise TypeError("identities is a str, expected a list of identities")
+    return identities
 
 
 def _recipient(identity: Identity | str, context: bytes) -> file.Recipient:

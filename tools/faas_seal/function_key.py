@@ -17,7 +17,7 @@ from faas_seal.calling.credential import Credential
 from faas_seal.calling.discovery import Discovery, Seen
 from faas_seal.calling.slots import check_key, key_for
 from faas_seal.errors import UsageError
-from faas_seal.keys import AnyPath, AuthorKey, Identity, public_bytes
+from faas_seal.keys import AnyPath, AuthorKey, Identity, expect, public_bytes
 from faas_seal.project.keystore import read_key_file
 from faas_seal.project.sealed import project_key, read_sealed, sealed_header
 from faas_seal.project.stackfile import find
@@ -94,6 +94,10 @@ class FunctionKey(KeyAuth):
         """
         text = FUNCTION_KEY.encode(read_key_file(Path(path), FUNCTION_KEY))
         if sealed_file is not None:
+            if author == "":
+                raise UsageError(
+                    "a sealed file was given without its author", hint="give author, fsap1_…"
+                )
             function = read_sealed(Path(sealed_file), public_bytes(author)).header
         return cls(
             text, function=function, address=address, sealed_body=sealed_body, lifetime=lifetime
@@ -115,6 +119,8 @@ class FunctionKey(KeyAuth):
         FunctionKey. Raises UnknownKey if the file holds no key for the identity, or one that
         has expired.
         """
+        expect("identity", identity, Identity)
+        expect("function", function, Header)
         text = FUNCTION_KEY.encode(key_for(function, identity.private))
         return cls(
             text, function=function, address=address, sealed_body=sealed_body, lifetime=lifetime

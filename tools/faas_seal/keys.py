@@ -172,6 +172,14 @@ class TransportKey(_Seed):
         return f"<TransportKey {self.public[:22]}…>"  # the whole has 1,634 characters
 
 
+def expect(name: str, value: object, *kinds: type) -> None:
+    """Raise TypeError unless an argument called `name` is of one of some kinds."""
+    if not isinstance(value, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} is a {type(value).__name__}, expected {expected}")
+
+
 def public_bytes(author: AuthorKey | str) -> bytes:
     """Return an author's public key (32 bytes), or raise MalformedKey for another text."""
+    expect("author", author, AuthorKey, str)
     return AUTHOR_PUBLIC.decode(author.public if isinstance(author, AuthorKey) else author)

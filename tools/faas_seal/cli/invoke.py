@@ -224,7 +224,10 @@ def _hint_of_status(status: int, url: str, name: str) -> str:
     """Return what to do about a status that either the handler or the gateway has chosen."""
     if status == requests.codes.not_found:
         here = f"faas-seal local-run {name}, or " if is_loopback(url) else ""
-        return f"unless the handler says so, the function is not there: {here}faas-seal up {name}"
+        return (
+            f"unless the handler says so, the function is not there: {here}faas-seal up {name}. "
+            f"The address was {url}; --gateway names another gateway"
+        )
     if status >= 500:
         return f"unless the handler says so, its log tells why: faas-cli logs {name}"
     return ""
