@@ -5,13 +5,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TEMPLATE := template/python3-encrypted
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 4
+QUICK := $(addprefix tests/, formats command/calling command/cli command/deploying command/project \
+  command/sealing runtime/handler test_documents.py test_template.py) function-samples
 
-.PHONY: help demo demo-openfaas test fuzz bench parity docs lint format venv lock
+.PHONY: help demo demo-openfaas test check fuzz bench parity docs lint format venv lock
 
 help:
 	@echo "make demo            a sealed function, locally, with the key and without: about a minute"
 	@echo "make demo-openfaas   the same through faas-cli and Docker"
 	@echo "make test            all tests; those with the real OpenFaaS where it is at hand"
+	@echo "make check           lint, and the tests that are quick: less than a minute"
 	@echo "make fuzz            a million damaged keys, files, traces and bodies for the parsers: ten minutes"
 	@echo "make bench           throughput, latency, start, memory and image, side by side: ten minutes"
 	@echo "make docs            docs/cli.md and docs/settings.md, out of the code"
@@ -26,8 +31,16 @@ demo: venv
 demo-openfaas: venv
 	@$(BIN)/python demo/demo.py --openfaas
 
+# Most tests wait more than they compute. Those that measure time or need what the machine has
+# but one of come after the others, one by one.
 test: venv
-	$(BIN)/python -m pytest
+	@status=0; \
+	$(PYTEST) -m 'not alone' -n $(WORKERS) --dist worksteal || status=1; \
+	$(PYTEST) -m alone || status=1; \
+	exit $$status
+
+check: lint
+	$(PYTEST) -q -n $(WORKERS) --dist worksteal $(QUICK)
 
 fuzz: venv
 	$(BIN)/python -m tests.fuzz

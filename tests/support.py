@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ from faas_sealed.formats.token import KeyToken, check_path, request_binding, sea
 from faas_sealed.formats.trace import open_trace
 
 INDEX = Path(__file__).parent.parent / "template" / "python3-encrypted" / "index.py"
+# The command, as a process of its own.
+FAAS_SEAL = (sys.executable, "-c", "from faas_seal.cli import main; main()")
 READY = "/.well-known/faas-seal/ready"
-PATIENCE = 20.0
+# Longer than anything takes on a busy machine: a wait that succeeds costs nothing.
+PATIENCE = 60.0
 
 # Only these come from the environment of the tests; a setting is said by the test.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
@@ -314,11 +318,10 @@ def kill(function: Function) -> None:
     process = function.process
     if process.stdin is not None:
         process.stdin.close()
-    while left := session(process.pid):
+    while left := [pid for pid in session(process.pid) if not has_ended(pid)]:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        process.poll()
     process.wait()
     function.stdout.close()
     function.stderr.close()
@@ -335,7 +338,30 @@ def session(leader: int) -> list[int]:
     return members
 
 
+def has_ended(pid: int) -> bool:
+    """Tell whether a process has ended; its parent, init perhaps, may reap it when it likes."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+    return True
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 for a server that the test starts, and for nobody else.
+
+    A socket that is bound to it and never listens keeps it: the kernel then gives it neither
+    to a socket that asks for any port nor to a connection that goes out, in whatever process,
+    and lets a server listen on it that sets SO_REUSEADDR, as all do (socket(7)).
+    """
+    if len(_kept) == _MOST_KEPT:
+        os.close(_kept.popleft())
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port: int = keeper.getsockname()[1]
+        _kept.append(keeper.detach())
+    return port
+
+
+# Whoever was given a port that is kept no longer has long been listening there.
+_MOST_KEPT = 100
+_kept: deque[int] = deque()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic, sleep
 
 import requests
 
-ROOT = Path(__file__).parents[2]
-INDEX = ROOT / "template" / "python3-encrypted" / "index.py"
+from tests.support import INDEX, PATIENCE, READY, free_port, wait_until
 
 
 @dataclass
@@ -93,11 +90,6 @@ def server(answer: Callable[[Request], Answer]) -> Iterator[Server]:
         running.server_close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def runtime(sealed_file: Path, author: str, log: Path) -> Iterator[str]:
     """Run the template's own index.py on a sealed file; yield its address."""
@@ -119,24 +111,19 @@ def runtime(sealed_file: Path, author: str, log: Path) -> Iterator[str]:
             stderr=output,
         )
     try:
-        _wait_for(process, f"{url}/.well-known/faas-seal/ready", log)
+        wait_until(lambda: _is_ready(process, url, log), "the runtime is ready")
         yield url
     finally:
         process.terminate()
         assert process.stdin
         process.stdin.close()
-        process.wait(timeout=30)
+        process.wait(PATIENCE)
 
 
-def _wait_for(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    end = monotonic() + 30
-    while monotonic() < end:
-        if process.poll() is not None:
-            raise AssertionError(f"the runtime ended: {log.read_text()}")
-        try:
-            if requests.get(url, timeout=5).status_code == 200:
-                return
-        except requests.ConnectionError:
-            pass
-        sleep(0.05)
-    raise AssertionError(f"the runtime is not ready: {log.read_text()}")
+def _is_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
+    """Tell whether the runtime is ready; fail if its process has ended."""
+    assert process.poll() is None, f"the runtime ended: {log.read_text()}"
+    try:
+        return requests.get(f"{url}{READY}", timeout=PATIENCE).status_code == 200
+    except requests.ConnectionError:
+        return False

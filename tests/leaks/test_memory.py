@@ -26,7 +26,7 @@ def handle(event, context):
     return str(sum(len(piece) for piece in event.stream))
 """
 
-pytestmark = pytest.mark.usefixtures("sight")
+pytestmark = [pytest.mark.usefixtures("sight"), pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,7 @@ def test_a_zygote_that_cannot_live_is_started_ever_more_rarely() -> None:
         assert answer.header("Retry-After") == "1"
 
 
+@pytest.mark.alone  # the limit counts all processes of the user
 @pytest.mark.skipif(os.getuid() == 0, reason="the kernel gives root processes without limit")
 def test_a_kernel_that_gives_no_process_is_asked_again() -> None:
     # The acceptor, the zygote and three workers.

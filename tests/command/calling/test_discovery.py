@@ -48,8 +48,8 @@ from tests.command.deployed import (
     sealed,
     write_identity,
 )
-from tests.command.servers import Answer, Request, Server, free_port, server
-from tests.support import Function, serve
+from tests.command.servers import Answer, Request, Server, server
+from tests.support import Function, free_port, serve
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.trace import seal_trace
 
 from tests.command.conftest import Run, start
-from tests.command.servers import Answer, Server, free_port, runtime, server
+from tests.command.servers import Answer, Server, runtime, server
+from tests.support import PATIENCE, free_port
 
 PROBLEM = {"Content-Type": "application/problem+json"}
 
@@ -76,7 +77,7 @@ def test_says_so_when_it_waits_for_a_body_that_does_not_come(gateway: Server) ->
             b"reading the body from standard input; -d '' sends no body"
             in process.stderr.readline()
         )
-        stdout, _ = process.communicate(b"at last", timeout=20)
+        stdout, _ = process.communicate(b"at last", timeout=PATIENCE)
     assert (process.returncode, stdout) == (0, b"<at last>")
     assert gateway.last.body == b"at last"
 
@@ -106,11 +107,11 @@ def test_a_failure_that_is_not_the_runtimes_is_in_the_log(run: Run, status: int)
 def test_an_error_begins_a_line_of_its_own_on_a_terminal_and_a_pipe_gets_no_more() -> None:
     with server(lambda _: Answer(500, {}, b"no")) as running:
         words = ("invoke", "greet", "--gateway", running.url)
-        assert start(*words).communicate(timeout=20)[0] == b"no"
+        assert start(*words).communicate(timeout=PATIENCE)[0] == b"no"
         ours, terminal = pty.openpty()
         with start(*words, output=terminal) as process:
             os.close(terminal)
-            assert process.wait(20) == 5
+            assert process.wait(PATIENCE) == 5
         shown = os.read(ours, 65536)
         os.close(ours)
     assert shown.startswith(b"no\r\n")
@@ -188,7 +189,7 @@ def test_prints_bytes_as_they_are_and_as_they_come() -> None:
     def pieces() -> Iterator[bytes]:
         yield b"\x00\xff first\n"
         # The rest is sent only once the first piece has been printed.
-        assert arrived.wait(20)
+        assert arrived.wait(PATIENCE)
         yield b"second"
 
     with server(lambda _: Answer(pieces=pieces())) as running:
@@ -196,7 +197,7 @@ def test_prints_bytes_as_they_are_and_as_they_come() -> None:
         assert process.stdout
         assert process.stdout.readline() == b"\x00\xff first\n"
         arrived.set()
-        assert process.communicate(timeout=20) == (b"second", b"")
+        assert process.communicate(timeout=PATIENCE) == (b"second", b"")
         assert process.returncode == 0
 
 
@@ -229,7 +230,7 @@ def test_a_problem_document_puts_nothing_on_the_terminal() -> None:
     body = errors.problem(errors.Busy, "\x1b]0;evil\x07").replace(b"Too many", b"\\u001b[31m")
     with server(lambda _: Answer(503, PROBLEM, body)) as running:
         process = start("invoke", "greet", "--gateway", running.url)
-        output, errors_output = process.communicate(timeout=20)
+        output, errors_output = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5
     assert b"\x1b" not in output + errors_output
 

@@ -99,6 +99,7 @@ def test_a_handler_that_evades_the_alarm_is_ended_by_the_acceptor(hasty: Functio
     assert run(hasty, PID).status == 200
 
 
+@pytest.mark.alone
 def test_the_answer_comes_before_the_watchdogs_own() -> None:
     with serve_program(exec_timeout="2s") as function, connected(function) as client:
         start = time.monotonic()
@@ -107,6 +108,7 @@ def test_the_answer_comes_before_the_watchdogs_own() -> None:
         assert 1.5 < time.monotonic() - start < 2
 
 
+@pytest.mark.alone
 def test_what_a_handler_did_to_the_alarm_does_not_outlive_its_call(gate: Gate) -> None:
     with (
         serve_program(exec_timeout="2s", seal_linger="30s", seal_workers=8) as function,
