@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from faas_seal.cli import cli
 
+from tests.support import FAAS_SEAL
+
 STACK = """\
 version: 1.0
 provider:
@@ -77,7 +79,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `faas-seal` as a process of its own, with pipes to read from, or with an output."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments],
+        [*FAAS_SEAL, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
         stdin=stdin,
         stdout=output,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tests.support import FAAS_SEAL
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template" / "python3-encrypted"
-FAAS_SEAL = (sys.executable, "-c", "from faas_seal.cli import main; main()")
 
 
 @dataclass(frozen=True)

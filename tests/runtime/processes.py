@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support import Function, session, wait_until
+from tests.support import Function, has_ended, session, wait_until
 
 _PR_CAPBSET_DROP = 24
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -84,12 +84,6 @@ def exists(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def is_zombie(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
-    return False
-
-
 MAY_LOOK = os.getuid() == 0
 only_root_may_look = pytest.mark.skipif(
     not MAY_LOOK, reason="only root may look at the descriptors of what is not dumpable"
@@ -118,6 +112,6 @@ def _named(function: Function, name: str) -> set[int]:
     found = set()
     for pid in session(function.process.pid):
         with suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == name and not is_zombie(pid):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name and not has_ended(pid):
                 found.add(pid)
     return found

@@ -17,7 +17,7 @@ from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, AUTHOR_SEED, TRANSPORT_SEED, author_public
 from faas_sealed.settings import SECRETS, Settings, default_workers, duration
 
-from tests.support import INDEX, free_port, seal_files
+from tests.support import INDEX, PATIENCE, free_port, seal_files
 
 SEED = b"seed of the author in this test "
 AUTHOR = AUTHOR_PUBLIC.encode(author_public(SEED))
@@ -168,7 +168,7 @@ def start(folder: Path, stdin: int = subprocess.DEVNULL, **environ: str) -> tupl
         stdin=stdin,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.stdout == ""

@@ -6,7 +6,7 @@ import copy
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,10 @@ from tests.runtime.conftest import Gate, serve_program
 from tests.runtime.wire import connected, reason, several
 from tests.support import PATIENCE, Function, free_port, session, wait_until
 
-pytestmark = pytest.mark.skipif(not shutil.which("fwatchdog"), reason="fwatchdog is not there")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("fwatchdog"), reason="fwatchdog is not there"),
+    pytest.mark.alone,  # all watchdogs of a machine have one port for their metrics
+]
 
 PID = "import os; answer = str(os.getpid())"
 MIB = 2**20
@@ -25,28 +28,59 @@ MIB = 2**20
 METRICS_PORT = 8081
 
 
+class Watchdogs:
+    """The program behind a watchdog: one for all tests, until one of them ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open = ExitStack()
+        self._watched: Function | None = None
+
+    def watched(self) -> Function:
+        """Return the function; requests to its port go to the watchdog."""
+        if self._watched is None or self._watched.process.poll() is not None:
+            self.close()
+            self._watched = self._open.enter_context(self._start())
+        return self._watched
+
+    def close(self) -> None:
+        self._open.close()
+
+    @contextmanager
+    def _start(self) -> Iterator[Function]:
+        wait_until(lambda: not is_open(METRICS_PORT), "no other watchdog runs")
+        port = free_port()
+        command = f'exec env fprocess="$*" mode=http port={port} TMPDIR={self._folder} fwatchdog'
+        with serve_program(
+            prefix=("sh", "-c", command, "sh"),
+            healthcheck_interval="1s",
+            exec_timeout="2s",
+            seal_max_body="1MiB",
+            seal_workers=8,
+        ) as function:
+            watched = copy.copy(function)
+            watched.port = port
+            wait_until(lambda: is_open(port), "the watchdog listens")
+            yield watched
+            end(function)
+
+
+def end(function: Function) -> None:
+    """End the watchdog; the function sees the end of its standard input."""
+    function.process.terminate()
+    function.process.wait(PATIENCE)
+    wait_until(lambda: not session(function.process.pid), "no process is left")
+
+
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
-    """The program behind a watchdog; requests go to that. The last test ends it."""
-    wait_until(lambda: not is_open(METRICS_PORT), "no other watchdog runs", patience=60)
-    port = free_port()
-    folder = tmp_path_factory.mktemp("watchdog")
-    command = f'exec env fprocess="$*" mode=http port={port} TMPDIR={folder} fwatchdog'
-    with serve_program(
-        prefix=("sh", "-c", command, "sh"),
-        healthcheck_interval="1s",
-        exec_timeout="2s",
-        seal_max_body="1MiB",
-        seal_workers=8,
-    ) as function:
-        watched = copy.copy(function)
-        watched.port = port
-        wait_until(lambda: is_open(port), "the watchdog listens")
-        yield watched
-        function.process.terminate()
-        function.process.wait(PATIENCE)
-        # The function sees the end of its standard input.
-        wait_until(lambda: not session(function.process.pid), "no process is left")
+def watchdogs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watchdogs]:
+    with closing(Watchdogs(tmp_path_factory.mktemp("watchdog"))) as watchdogs:
+        yield watchdogs
+
+
+@pytest.fixture
+def watched(watchdogs: Watchdogs) -> Function:
+    return watchdogs.watched()
 
 
 def is_open(port: int) -> bool:
@@ -126,3 +160,4 @@ def test_at_its_end_everything_accepted_is_answered(watched: Function, gate: Gat
             assert late.run(PID)
         gate.open()
         assert [client.read().status for client in clients] == [200] * 4
+    end(watched)

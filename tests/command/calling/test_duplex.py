@@ -18,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support import PATIENCE
+
 Serve = Callable[[socket.socket], None]
 PIECE = bytes(65536)
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -72,12 +74,12 @@ def serving(serve: Serve, certificate: Path | None, connections: int = 1) -> Ite
                 serve(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(PATIENCE)
         thread = threading.Thread(target=run)
         thread.start()
         scheme = "https" if certificate else "http"
         yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 def after_head(connection: socket.socket) -> bytes:
@@ -123,7 +125,7 @@ def session(certificate: Path) -> Iterator[requests.Session]:
 def test_a_body_is_answered_while_it_is_sent(session: requests.Session, tls: Path | None) -> None:
     with serving(echo, tls) as url:
         pieces = (PIECE for _ in range(512))
-        answer = session.post(url, data=pieces, stream=True, timeout=20)
+        answer = session.post(url, data=pieces, stream=True, timeout=PATIENCE)
         assert sum(map(len, answer.iter_content(65536))) == 512 * len(PIECE)
 
 
@@ -132,7 +134,7 @@ def test_an_answer_before_the_end_of_the_body_is_taken(
 ) -> None:
     with serving(refuse, tls, connections=2) as url:
         for _ in range(2):  # and the connection is not used again
-            answer = session.post(url, data=(PIECE for _ in range(64)), timeout=20)
+            answer = session.post(url, data=(PIECE for _ in range(64)), timeout=PATIENCE)
             assert (answer.status_code, answer.text) == (413, "no")
 
 
@@ -146,7 +148,7 @@ def test_other_bodies_are_sent_as_ever(session: requests.Session, tls: Path | No
 
     with serving(twice, tls) as url:
         for _ in range(2):
-            assert session.post(url, data=b"whole", timeout=20).text == "ok"
+            assert session.post(url, data=b"whole", timeout=PATIENCE).text == "ok"
 
 
 def test_a_silent_server_is_not_waited_for_longer_than_asked(
@@ -163,4 +165,4 @@ def test_a_silent_server_is_not_waited_for_longer_than_asked(
 
 def test_a_body_without_pieces_has_an_end(session: requests.Session, tls: Path | None) -> None:
     with serving(echo, tls) as url:
-        assert session.post(url, data=iter(()), timeout=20).content == b""
+        assert session.post(url, data=iter(()), timeout=PATIENCE).content == b""

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.command.conftest import Run
+from tests.support import FAAS_SEAL
 
 
 def complete(words: str) -> list[str]:
     """Ask the command as bash does."""
     done = subprocess.run(
-        [sys.executable, "-c", "from faas_seal.cli import main; main()"],
+        FAAS_SEAL,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),

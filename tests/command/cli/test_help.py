@@ -15,6 +15,7 @@ from faas_seal.cli import VERBS, cli
 from faas_sealed.formats import errors
 
 from tests.command.conftest import Run, start
+from tests.support import FAAS_SEAL, PATIENCE
 
 EXITS = {name: value for name, value in vars(errors).items() if name.startswith("EXIT_")}
 
@@ -91,13 +92,13 @@ def test_a_terminal_that_has_not_all_characters_shows_others(
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     with start("doctor", "--gateway", "http://127.0.0.1:1") as process:
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (1, b"")
     assert b"\nx greet: not sealed yet\n" in stdout
     assert b"+ stack file: " in stdout
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     with start("seal", "--help") as process:
-        assert b"[NAME]..." in process.communicate(timeout=60)[0]
+        assert b"[NAME]..." in process.communicate(timeout=PATIENCE)[0]
 
 
 @pytest.mark.usefixtures("project")
@@ -110,7 +111,7 @@ def test_errors_are_coloured_on_a_terminal_unless_that_is_not_wanted(
     ours, theirs = pty.openpty()
     inherited = {name: value for name, value in os.environ.items() if "COLOR" not in name}
     subprocess.run(
-        [sys.executable, "-c", "from faas_seal.cli import main; main()", "seal", "nobody"],
+        [*FAAS_SEAL, "seal", "nobody"],
         env={
             **inherited,
             "PYTHONPATH": os.pathsep.join(sys.path),

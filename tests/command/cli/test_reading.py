@@ -12,6 +12,7 @@ from faas_seal.project.stackfile import StackFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY
 
 from tests.command.conftest import HANDLER, Run, contents, start
+from tests.support import PATIENCE
 
 SEALED = "sealed/greet/function.sealed"
 
@@ -208,5 +209,5 @@ def test_a_reader_that_has_had_enough_gets_no_complaint(sealed: Path) -> None:
     process.stdout.close()
     assert process.stderr
     assert process.stderr.read() == b""
-    process.wait(20)
+    process.wait(PATIENCE)
     process.stderr.close()

@@ -17,6 +17,7 @@ from faas_sealed.formats.file import SealedFile, verify
 from faas_sealed.formats.keys import AUTHOR_SEED, FUNCTION_KEY
 
 from tests.command.conftest import HANDLER, Run, contents
+from tests.support import FAAS_SEAL, PATIENCE
 
 TEMPLATE = Path(__file__).parents[3] / "template" / "python3-encrypted"
 
@@ -421,7 +422,7 @@ def test_offers_to_remove_it_where_there_is_a_terminal(
     build = left_build(project)
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", "from faas_seal.cli import main; main()", "seal"],
+        [*FAAS_SEAL, "seal"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=theirs,
         stdout=subprocess.DEVNULL,
@@ -432,7 +433,7 @@ def test_offers_to_remove_it_where_there_is_a_terminal(
     while b"[y/N]" not in shown:
         shown += os.read(ours, 1024)
     os.write(ours, f"{answer}\n".encode())
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     os.close(ours)
     assert build.exists() is stays
 

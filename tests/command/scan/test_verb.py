@@ -35,8 +35,7 @@ from faas_sealed.formats.keys import (
 
 from tests.command.conftest import Run
 from tests.openfaas import programs
-from tests.runtime.processes import is_zombie
-from tests.support import wait_until
+from tests.support import FAAS_SEAL, has_ended, wait_until
 
 WORD = "the answer of the model is seventeen"
 HANDLER = f'''\
@@ -343,7 +342,7 @@ def test_a_folder_without_anything_is_no_clean_one(project: Path, run: Run) -> N
 @pytest.mark.usefixtures("project")
 def test_a_process_that_has_ended_is_no_clean_one(run: Run) -> None:
     ended = subprocess.Popen(["true"])
-    wait_until(lambda: is_zombie(ended.pid), "it has ended")
+    wait_until(lambda: has_ended(ended.pid), "it has ended")
     assert f"process {ended.pid} has ended" in run("scan", f"pid:{ended.pid}", status=1).stderr
     ended.wait()
 
@@ -362,7 +361,8 @@ def run_bereft(capabilities: tuple[str, ...], *arguments: str) -> subprocess.Com
     return subprocess.run(
         [
             *bereft(*capabilities),
-            *(sys.executable, "-c", "from faas_seal.cli import main; main()", *arguments),
+            *FAAS_SEAL,
+            *arguments,
         ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
@@ -451,9 +451,8 @@ def test_what_docker_does_not_save_to_its_end_is_an_error(
 def test_a_search_that_takes_long_shows_how_far_it_is_on_a_terminal_only(project: Path) -> None:
     with (project / "target" / "large").open("wb") as large:
         large.truncate(400_000_000)
-    program = [sys.executable, "-c", "from faas_seal.cli import main; main()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
-    command = [*program, "scan", "target", "--json"]
+    command = [*FAAS_SEAL, "scan", "target", "--json"]
     ours, terminal = pty.openpty()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=terminal, env=environment

@@ -19,7 +19,7 @@ from faas_seal.project.keystore import Keystore
 from faas_sealed.formats.keys import FUNCTION_KEY
 from ruamel.yaml import YAML
 
-from tests.support import Answer, Output, session, wait_until
+from tests.support import FAAS_SEAL, PATIENCE, Answer, Output, session, wait_until
 
 # Executes the Python in the request's body, and answers with its variable `answer`.
 PROGRAM = """\
@@ -41,9 +41,6 @@ def handle(event, context):
     exec(event.body, scope)
     return scope.get("answer")
 """
-
-COMMAND = (sys.executable, "-c", "from faas_seal.cli import main; main()")
-PATIENCE = 20.0
 
 
 def says(text: str) -> str:
@@ -177,7 +174,7 @@ class Project:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `faas-seal` to its end."""
         return subprocess.run(
-            [*COMMAND, *arguments],
+            [*FAAS_SEAL, *arguments],
             cwd=self.folder,
             env=self.variables,
             capture_output=True,
@@ -191,7 +188,7 @@ class Project:
     ) -> Iterator[LocalRun]:
         """Run `faas-seal local-run`, and wait until it is ready unless `ready` is false."""
         process = subprocess.Popen(
-            [*COMMAND, "local-run", "--port", "0", *arguments],
+            [*FAAS_SEAL, "local-run", "--port", "0", *arguments],
             cwd=self.folder,
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -209,10 +206,14 @@ class Project:
                 assert process.poll() is None, running.stderr.text
             yield running
         finally:
-            if process.poll() is None:
-                runtimes = running.runtimes()
-                assert running.stop() == 0, running.stderr.text
-                assert_gone(runtimes)
+            try:
+                if process.poll() is None:
+                    runtimes = running.runtimes()
+                    assert running.stop() == 0, running.stderr.text
+                    assert_gone(runtimes)
+            finally:
+                process.kill()
+                process.wait()
 
 
 def assert_gone(leaders: Sequence[int]) -> None:

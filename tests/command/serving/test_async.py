@@ -16,7 +16,7 @@ import requests
 from faas_seal import CallResponse, FunctionKey, read_answer
 
 from tests.command.serving.conftest import LocalRun, Project
-from tests.support import wait_until
+from tests.support import PATIENCE, wait_until
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Receiver:
         self._received = received
 
     def next(self) -> Callback:
-        return self._received.get(timeout=20)
+        return self._received.get(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from faas_sealed.formats.keys import FUNCTION_KEY
 
 from tests.command.serving.conftest import LocalRun
-from tests.support import read_answer, wait_until
+from tests.support import PATIENCE, read_answer, wait_until
 
 
 def test_a_call_with_the_key_is_answered(local: LocalRun) -> None:
@@ -129,7 +129,7 @@ def events():
     yield "data: 2\\n\\n"
 answer = {{"body": events(), "headers": {{"Content-Type": "text/event-stream"}}}}
 """
-    connection = HTTPConnection("127.0.0.1", local.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", local.port, timeout=PATIENCE)
     headers = {"X-Function-Key": local.key(), "Accept": "text/event-stream"}
     connection.request("POST", "/function/program", code, headers)
     response = connection.getresponse()
@@ -220,6 +220,7 @@ def test_a_body_that_ends_early_never_reaches_the_handler(local: LocalRun, tmp_p
     assert not called.exists()
 
 
+@pytest.mark.alone
 def test_a_client_that_hangs_up_ends_its_call(local: LocalRun) -> None:
     code = b"import time; time.sleep(2.5)"
     with local.connect() as client:
@@ -230,6 +231,7 @@ def test_a_client_that_hangs_up_ends_its_call(local: LocalRun) -> None:
     assert int(line.partition("(")[2].partition(" ms")[0]) < 2000
 
 
+@pytest.mark.alone
 def test_a_caller_can_shorten_the_deadline(local: LocalRun) -> None:
     answer = local.call("", b"import time; time.sleep(2.5)", {"X-Timeout": "100ms"})
     assert answer.status == 504

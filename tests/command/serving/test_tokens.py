@@ -12,7 +12,8 @@ import pytest
 import requests
 from faas_seal import FunctionKey
 
-from tests.command.serving.conftest import COMMAND, PATIENCE, LocalRun, Project
+from tests.command.serving.conftest import LocalRun, Project
+from tests.support import FAAS_SEAL, PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def invoke(sealed: tuple[Project, LocalRun], *arguments: str, body: bytes = b"")
     """Run `faas-seal invoke`, which must succeed; return what it has printed."""
     project, running = sealed
     done = subprocess.run(
-        [*COMMAND, "invoke", *arguments, "--gateway", f"http://127.0.0.1:{running.port}"],
+        [*FAAS_SEAL, "invoke", *arguments, "--gateway", f"http://127.0.0.1:{running.port}"],
         cwd=project.folder,
         env=project.variables,
         input=body,
@@ -78,7 +79,7 @@ def test_an_identity_calls_from_a_folder_with_nothing_else(
     identity.write_bytes((project.folder / "me.key").read_bytes())
     identity.chmod(0o600)
     done = subprocess.run(
-        [*COMMAND, "invoke", url, "--author", author, "--sealed", "-d", "answer = 'for me'"],
+        [*FAAS_SEAL, "invoke", url, "--author", author, "--sealed", "-d", "answer = 'for me'"],
         cwd=tmp_path,
         env={**project.variables, "XDG_CONFIG_HOME": str(tmp_path / "config")},
         capture_output=True,

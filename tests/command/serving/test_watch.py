@@ -6,42 +6,45 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from faas_seal.project.watching import changes
 
-from tests.command.serving.conftest import COMMAND, Project, says
-from tests.support import Output, wait_until
+from tests.command.serving.conftest import Project, says
+from tests.support import FAAS_SEAL, PATIENCE, Output, wait_until
 
 
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """Let SIGINT end what a test starts, even where the tests themselves ignore it.
-
-    A shell lets the commands that it runs in the background ignore it.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_the_next_call_has_what_was_saved(project: Project) -> None:
-    project.write("program", says("first"))
-    project.seal()
-    watching = subprocess.Popen(
-        [*COMMAND, "seal", "--watch"],
+@contextmanager
+def watching(project: Project) -> Iterator[tuple[Output, Output]]:
+    """Run `faas-seal seal --watch`; yield its outputs once it watches, and end it with Ctrl-C."""
+    process = subprocess.Popen(
+        [*FAAS_SEAL, "seal", "--watch"],
         cwd=project.folder,
         env=project.variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert watching.stdout is not None
-    assert watching.stderr is not None
-    stdout, stderr = Output(watching.stdout), Output(watching.stderr)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stdout, stderr = Output(process.stdout), Output(process.stderr)
     try:
         stderr.wait_for("Ctrl-C ends it")
+        yield stdout, stderr
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        stdout.close()
+        stderr.close()
+
+
+def test_the_next_call_has_what_was_saved(project: Project) -> None:
+    project.write("program", says("first"))
+    project.seal()
+    with watching(project) as (stdout, stderr):
         with project.serving() as served:
             assert served.call().text == "first"
             project.write("program", says("second"))
@@ -64,14 +67,6 @@ def test_the_next_call_has_what_was_saved(project: Project) -> None:
         project.write("program", says("fourth"))
         wait_until(lambda: stdout.text.count("program: sealed") == 3, "the fourth is sealed")
         assert "unchanged" not in stdout.text.partition("\n")[2]
-    finally:
-        watching.send_signal(signal.SIGINT)
-        try:
-            assert watching.wait(10) == 0
-        finally:
-            watching.kill()
-            stdout.close()
-            stderr.close()
 
 
 def test_watching_goes_neither_with_json_nor_with_standard_input(project: Project) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.runtime.conftest import PROGRAM, Gate, serve_program
 from tests.runtime.processes import workers
 from tests.runtime.wire import Client, chunked, connected, posted, reason, run, several
-from tests.support import READY, serve, wait_until
+from tests.support import PATIENCE, READY, serve, wait_until
 
 PID = "import os; answer = str(os.getpid())"
 CHUNKED = [("Transfer-Encoding", "chunked")]
@@ -102,7 +102,7 @@ def has_answer(client: Client) -> bool:
     except BlockingIOError:
         return False
     finally:
-        client.socket.settimeout(20)
+        client.socket.settimeout(PATIENCE)
 
 
 def test_who_waits_too_long_is_told_that_the_function_is_busy(gate: Gate) -> None:

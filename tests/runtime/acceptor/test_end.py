@@ -76,6 +76,7 @@ def test_what_is_in_flight_and_what_waits_is_answered(how: str, isolation: str, 
         assert session(function.process.pid) == []
 
 
+@pytest.mark.alone
 def test_idle_it_ends_at_once() -> None:
     with (
         serve_program(seal_isolation="warm") as function,
@@ -127,6 +128,7 @@ def test_who_connected_before_the_end_is_answered() -> None:
             client.close()
 
 
+@pytest.mark.alone
 def test_the_end_is_bounded_by_the_deadline_of_a_call() -> None:
     with (
         serve_program(exec_timeout="2s", seal_stream_timeout="1h") as function,
@@ -155,9 +157,10 @@ import subprocess
 child = subprocess.Popen(["sleep", "60"], start_new_session=True)
 answer = str(child.pid)
 """
-    with serve_program() as function:
-        daemon = int(run(function, code).text)
-        wait_until(lambda: exists(daemon), "the child runs")
+    # With the worker, which lingers, the child would have ended too.
+    with serve_program(seal_linger="30s") as function, connected(function) as client:
+        daemon = int(client.run(code))
+        assert exists(daemon)
         begin_end(function, "stdin")
         assert function.process.wait(PATIENCE) == 0
         assert not exists(daemon)

@@ -15,13 +15,12 @@ from tests.runtime.conftest import serve_program
 from tests.runtime.processes import (
     MAY_LOOK,
     descriptors,
-    is_zombie,
     limited,
     only_root_may_look,
     zygote,
 )
 from tests.runtime.wire import Client, Cut, connected, run, several
-from tests.support import Function, session, wait_until
+from tests.support import Function, has_ended, session, wait_until
 
 PID = "import os; answer = str(os.getpid())"
 REQUESTS = {"request": 150, "burst": 700, "warm": 150}
@@ -33,7 +32,7 @@ def is_settled(function: Function, isolation: str) -> bool:
     Of a spare that is there the acceptor may not have been told yet; its pidfd shows that.
     """
     pids, spares = session(function.process.pid), SPARES[isolation]
-    if len(pids) != 2 + spares or any(map(is_zombie, pids)):
+    if len(pids) != 2 + spares or any(map(has_ended, pids)):
         return False
     return not MAY_LOOK or spares == sum(
         "pidfd" in name for name in descriptors(function.process.pid).values()
