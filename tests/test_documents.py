@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from faas_seal.cli.pages import PAGES
+from faas_sealed import __version__
 from faas_sealed.formats import errors
 from faas_sealed.formats.bundle import MAX_BYTES, MAX_ENTRIES, MAX_NAME_BYTES
 from faas_sealed.formats.errors import SealError
@@ -16,6 +17,7 @@ from faas_sealed.formats.stream import CHUNK_BYTES
 from faas_sealed.formats.trace import MAX_TRACE_BYTES
 
 ROOT = Path(__file__).parent.parent
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 DOCUMENTS = [
@@ -28,7 +30,6 @@ DOCUMENTS = [
 ]
 WIDTH = 120
 NOT_WRAPPED = {
-    "CONTRIBUTING.md": "not wrapped yet",
     "docs/protocol.md": "does not change",
 }
 CLASSES = [
@@ -148,3 +149,9 @@ def test_only_prose_can_be_too_long() -> None:
     link = "[x](" + "x" * WIDTH + ")"
     assert too_long(f"# Page\n\n- {words}\n{words}\n") == [f"- {words}", words]
     assert too_long(f"| {words} |\n\n- {link}\n\n```\n{words}\n```\n{words[5:]}\n") == []
+
+
+def test_the_newest_release_in_the_changelog_is_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", CHANGELOG, re.MULTILINE)
+    assert headings[0] in ("Unreleased", __version__)
+    assert headings[1:2] in ([], [__version__])

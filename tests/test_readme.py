@@ -7,25 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0
+from tests.command.conftest import STACK
+from tests.support import PATIENCE, wait_until
 
-_STACK = """\
-version: 1.0
-provider:
-  name: openfaas
-  gateway: http://127.0.0.1:8080
-functions:
-  greet:
-    lang: python3-encrypted
-    handler: ./greet
-    image: greet:latest
-"""
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def commands_of(section: str) -> list[str]:
@@ -60,7 +49,10 @@ class Shell:
 
     def run(self, command: str) -> str:
         with self.start(command) as process:
-            output, _ = process.communicate(timeout=PATIENCE)
+            try:
+                output, _ = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
         assert process.returncode == 0, f"{command}\n{output}"
         return output
 
@@ -80,7 +72,7 @@ def new_function(shell: Shell, command: str) -> None:
         shutil.copytree(
             shell.folder / "template/python3-encrypted/function", shell.folder / "greet"
         )
-        (shell.folder / "stack.yaml").write_text(_STACK)
+        (shell.folder / "stack.yaml").write_text(STACK)
 
 
 def test_from_nothing_to_curl(shell: Shell) -> None:
@@ -101,7 +93,10 @@ def test_from_nothing_to_curl(shell: Shell) -> None:
                 assert shell.run(f"{told} 2>/dev/null") == "Hello, Ada!"
         finally:
             server.send_signal(signal.SIGINT)
-            server.communicate(timeout=PATIENCE)
+            try:
+                server.communicate(timeout=PATIENCE)
+            finally:
+                server.kill()
     assert server.returncode == 0
 
 
@@ -119,11 +114,11 @@ def address_in(line: str) -> re.Match[str] | None:
 
 
 def wait_for_gateway(gateway: str) -> None:
-    give_up_at = time.monotonic() + PATIENCE
     ask = ["curl", "-fs", f"{gateway}/healthz"]
-    while subprocess.run(ask, stdout=subprocess.DEVNULL).returncode != 0:
-        assert time.monotonic() < give_up_at, "the gateway does not answer"
-        time.sleep(0.05)
+    wait_until(
+        lambda: subprocess.run(ask, stdout=subprocess.DEVNULL).returncode == 0,
+        "the gateway answers",
+    )
 
 
 def test_the_make_targets_exist() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from faas_sealed import __version__
+
+from tests.test_template import PYTHONS
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("user_program.py")
@@ -70,6 +75,21 @@ def mypy(environment: Path, program: Path, status: int = 0) -> str:
 def test_both_packages_say_that_they_are_typed(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert {"faas_seal/py.typed", "faas_sealed/py.typed"} <= set(archive.namelist())
+
+
+def test_the_wheel_has_the_license_the_whole_template_and_the_version(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (info,) = {name.split("/")[0] for name in names if ".dist-info/" in name}
+        assert archive.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        metadata = message_from_bytes(archive.read(f"{info}/METADATA"))
+    assert metadata["Version"] == __version__
+    pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(metadata.get_all("Classifier", [])))
+    assert tuple(pythons) == PYTHONS
+    files = {path.relative_to(ROOT) for path in (ROOT / "template").rglob("*") if path.is_file()}
+    made = {path for path in files if "__pycache__" in path.parts}
+    packed = {name for name in names if name.startswith("faas_seal/template/")}
+    assert packed == {f"faas_seal/{path.as_posix()}" for path in files - made}
 
 
 def test_a_users_program_is_typed_and_runs(environment: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -55,6 +56,15 @@ class Gate:
             f"while not pathlib.Path({str(self._open)!r}).exists():\n"
             "    time.sleep(0.005)\n"
             "answer = str(os.getpid())\n"
+        )
+
+    @property
+    def stream(self) -> str:
+        """Python whose answer is "first" and, once a handler has waited here, "second"."""
+        return (
+            'def pieces():\n    yield "first"\n'
+            f"{indent(self.code, '    ')}"
+            '    yield "second"\nanswer = pieces()\n'
         )
 
     def inside(self) -> set[int]:

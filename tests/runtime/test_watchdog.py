@@ -131,13 +131,7 @@ def test_no_early_answer_is_lost(watched: Function) -> None:
 
 
 def test_what_is_produced_passes_as_it_is_produced(watched: Function, gate: Gate) -> None:
-    code = f"""\
-def pieces():
-    yield "first"
-{"".join("    " + line for line in gate.code.splitlines(keepends=True))}
-    yield "second"
-answer = pieces()
-""".encode()
+    code = gate.stream.encode()
     with connected(watched) as client:
         accept = [("Accept", "text/event-stream")]
         client.send(watched.head("/", "POST", code, headers=accept) + code)

@@ -102,8 +102,8 @@ def test_a_handler_that_evades_the_alarm_is_ended_by_the_acceptor(hasty: Functio
 @pytest.mark.alone
 def test_the_answer_comes_before_the_watchdogs_own() -> None:
     with serve_program(exec_timeout="2s") as function, connected(function) as client:
-        start = time.monotonic()
         client.post("import time; time.sleep(60)")
+        start = time.monotonic()
         assert client.read().status == 504
         assert 1.5 < time.monotonic() - start < 2
 

@@ -48,15 +48,8 @@ def streaming() -> Iterator[Function]:
 
 
 def test_an_answer_reaches_the_client_as_it_is_produced(program: Function, gate: Gate) -> None:
-    code = f"""\
-def pieces():
-    yield "first"
-{"".join("    " + line for line in gate.code.splitlines(keepends=True))}
-    yield "second"
-answer = pieces()
-"""
     with connected(program) as client:
-        client.post(code)
+        client.post(gate.stream)
         pieces = client.pieces()
         assert next(pieces) == b"first"
         gate.wait_for(1)
