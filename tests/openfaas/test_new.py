@@ -77,7 +77,8 @@ def repository(tmp_path: Path) -> Iterator[str]:
     ):
         subprocess.run(["git", *identity, *command], cwd=folder, check=True)
     port = free_port()
-    options = ("--listen=127.0.0.1", f"--port={port}", "--export-all", f"--base-path={tmp_path}")
+    options = ["--listen=127.0.0.1", f"--port={port}", "--reuseaddr"]
+    options += ["--export-all", f"--base-path={tmp_path}"]
     with subprocess.Popen(["git", "daemon", *options], start_new_session=True) as daemon:
         url = f"git://127.0.0.1:{port}/repository"
         wait_until(lambda: lists(url), "the repository is served")
