@@ -1,4 +1,4 @@
-"""The template's own index.py, serving a handler on a free port of this machine."""
+"""A handler served by the template's own index.py; waiting, processes and ports for all tests."""
 
 from __future__ import annotations
 
@@ -349,8 +349,8 @@ def free_port() -> int:
     """Return a port of 127.0.0.1 for a server that the test starts, and for nobody else.
 
     A socket that is bound to it and never listens keeps it: the kernel then gives it neither
-    to a socket that asks for any port nor to a connection that goes out, in whatever process,
-    and lets a server listen on it that sets SO_REUSEADDR, as all do (socket(7)).
+    to a socket that asks for any port nor to a connection that goes out, in whatever process.
+    A server can listen on it that sets SO_REUSEADDR (socket(7)), as most do unasked.
     """
     if len(_kept) == _MOST_KEPT:
         os.close(_kept.popleft())

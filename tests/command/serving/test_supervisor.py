@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from tests.command.serving.conftest import Project, assert_gone, says
 from tests.support import read_answer, session, wait_until
@@ -93,6 +96,23 @@ def test_a_setting_in_the_stack_file_counts_from_the_next_call_on(project: Proje
         assert local.call(name="other").text == "other"
         wait_until(lambda: len(local.runtimes()) == 2, "the old one has ended")
         assert len(before & set(local.runtimes())) == 1
+
+
+def test_nobody_else_gets_the_port_before_the_runtime_listens(project: Project) -> None:
+    template = project.folder / "template" / "python3-encrypted"
+    template.mkdir(parents=True)
+    (template / "requirements.in").write_text("")
+    (template / "index.py").write_text("""\
+import os, sys
+print(os.environ["upstream_url"], "is to be mine", file=sys.stderr)
+sys.stdin.read()
+""")
+    project.seal()
+    with project.serving(ready=False) as local:
+        told = local.stderr.wait_for(" is to be mine")
+        port = int(told.rpartition(" is to")[0].rpartition(":")[2])
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
 
 
 # Crashes.

@@ -35,7 +35,8 @@ class RuntimeProcess:
         self._last_error = ""
         self._lock = threading.Lock()
         self._requests = 0
-        port = _free_port()
+        self._port_keeper = _keep_port()
+        port: int = self._port_keeper.getsockname()[1]
         self.pool = ConnectionPool(port)
         deployment.home.mkdir(parents=True, exist_ok=True)
         # The runtime reads a copy, as it would in an image, and so does not follow a change
@@ -58,18 +59,20 @@ class RuntimeProcess:
 
     def wait_ready(self, stopping: threading.Event) -> None:
         """Return when the function is ready; raise CannotServe, with the reason, if it never is."""
+        name = self.deployment.name
         latest = time.monotonic() + READY_SECONDS
-        while not stopping.wait(POLL_SECONDS):
-            status = self.status()
-            if status is not None:
-                self._child.kill()
-                why = self._last_error or f"the runtime ended with status {status}"
-                name = self.deployment.name
-                raise CannotServe(f"{name} did not start: {why}", hint=f"faas-seal doctor {name}")
-            if self._ready():
-                return
-            if time.monotonic() >= latest:
-                raise CannotServe(f"{self.deployment.name} was not ready in {READY_SECONDS:.0f} s")
+        with self._port_keeper:
+            while not stopping.wait(POLL_SECONDS):
+                status = self.status()
+                if status is not None:
+                    self._child.kill()
+                    why = self._last_error or f"the runtime ended with status {status}"
+                    hint = f"faas-seal doctor {name}"
+                    raise CannotServe(f"{name} did not start: {why}", hint=hint)
+                if self._ready():
+                    return
+                if time.monotonic() >= latest:
+                    raise CannotServe(f"{name} was not ready in {READY_SECONDS:.0f} s")
         raise CannotServe("the gateway is ending")
 
     @contextmanager
@@ -126,8 +129,13 @@ class RuntimeProcess:
         self._console.log(self.deployment.name, line, error=error)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _keep_port() -> socket.socket:
+    """Return a socket that keeps a port for a runtime that has yet to listen on it.
+
+    As long as it is bound, and does not listen, the kernel gives the port to nobody else,
+    and lets a socket with SO_REUSEADDR listen there (socket(7)).
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind((LOOPBACK, 0))
+    return keeper
