@@ -10,7 +10,8 @@ WORKERS ?= 4
 # Tests start hundreds of processes: bytecode that is kept spares each of them a third of a second.
 unexport PYTHONDONTWRITEBYTECODE
 QUICK := $(addprefix tests/, formats command/calling command/cli command/deploying command/project \
-  command/sealing runtime/handler test_documents.py test_template.py) function-samples
+  command/sealing runtime/acceptor/test_dispatch.py runtime/acceptor/test_workers.py test_documents.py \
+  test_structure.py test_template.py) function-samples
 
 .PHONY: help demo demo-openfaas test check fuzz bench parity docs lint format venv lock
 
