@@ -9,9 +9,12 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 4
 # Tests start hundreds of processes: bytecode that is kept spares each of them a third of a second.
 unexport PYTHONDONTWRITEBYTECODE
-QUICK := $(addprefix tests/, formats command/calling command/cli command/deploying command/project \
-  command/sealing runtime/acceptor/test_dispatch.py runtime/acceptor/test_workers.py test_documents.py \
-  test_structure.py test_template.py) function-samples
+# Of the runtime those whose modules start one function at most.
+QUICK := function-samples $(addprefix tests/, formats command/calling command/cli command/deploying \
+  command/project command/sealing runtime/acceptor/test_dispatch.py runtime/acceptor/test_loop.py \
+  runtime/acceptor/test_workers.py runtime/handler/test_answers.py runtime/handler/test_data_files.py \
+  runtime/test_settings.py runtime/worker/test_http.py runtime/worker/test_request.py \
+  test_documents.py test_structure.py test_template.py) --ignore=tests/command/project/test_python_env.py
 
 .PHONY: help demo demo-openfaas test check fuzz bench parity docs lint format venv lock
 
