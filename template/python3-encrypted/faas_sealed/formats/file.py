@@ -37,6 +37,8 @@ from faas_sealed.formats.primitives import (
     aead_seal,
     context,
     hkdf,
+    salted_open,
+    salted_seal,
 )
 
 __all__ = [
@@ -111,8 +113,8 @@ class SealedFile:
         if slot is None:
             raise UnknownKey
         try:
-            key = aead_open(
-                hkdf(function_key, b"slot", salt=slot.salt), slot.wrapped, self.header.context
+            key = salted_open(
+                function_key, b"slot", slot.salt + slot.wrapped, self.header.context
             )
         except ValueError:
             raise UnknownKey from None
@@ -225,12 +227,11 @@ def prepare(
 
 
 def _wrap(content_key: bytes, aad: bytes, recipient: Recipient) -> Slot:
-    salt = os.urandom(SALT_BYTES)
-    wrapping_key = hkdf(recipient.function_key, b"slot", salt=salt)
+    sealed = salted_seal(recipient.function_key, b"slot", content_key, aad)
     return Slot(
         id=key_id(recipient.function_key),
-        salt=salt,
-        wrapped=aead_seal(wrapping_key, content_key, aad),
+        salt=sealed[:SALT_BYTES],
+        wrapped=sealed[SALT_BYTES:],
         expires=recipient.expires,
         to=recipient.to,
     )

@@ -17,7 +17,7 @@ from faas_sealed.formats.encoding import (
 )
 from faas_sealed.formats.errors import MalformedFile
 from faas_sealed.formats.hpke import OVERHEAD_BYTES
-from faas_sealed.formats.keys import HPKE_PUBLIC_KEY_BYTES
+from faas_sealed.formats.keys import HPKE_PUBLIC_KEY_BYTES, IDENTITY_ID_BYTES
 from faas_sealed.formats.primitives import ID_BYTES, KEY_BYTES, SALT_BYTES, TAG_BYTES, context
 
 MAX_HEADER_BYTES = 2**20
@@ -27,12 +27,13 @@ GRANT_BYTES = OVERHEAD_BYTES + KEY_BYTES
 
 FUNCTION_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LIBRARY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
+KEY_ID = re.compile(rf"[0-9a-f]{{{2 * ID_BYTES}}}")
+IDENTITY_ID = re.compile(rf"[0-9a-f]{{{2 * IDENTITY_ID_BYTES}}}")
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A function key sealed to the identity `id` (16 hexadecimal digits)."""
+    """A function key sealed to the identity `id` (32 hexadecimal digits)."""
 
     id: str
     sealed: bytes = field(repr=False)
@@ -151,7 +152,7 @@ def _parse_slot(value: object) -> Slot:
     members = read_members(value, "expires id salt to wrapped")
     to = members["to"]
     return Slot(
-        id=_text(members["id"], ID, "id"),
+        id=_text(members["id"], KEY_ID, "id"),
         salt=read_fixed(members["salt"], SALT_BYTES, "salt"),
         wrapped=read_fixed(members["wrapped"], WRAPPED_BYTES, "wrapped"),
         expires=_time(members["expires"]),
@@ -162,7 +163,7 @@ def _parse_slot(value: object) -> Slot:
 def _parse_grant(value: object) -> Grant:
     members = read_members(value, "id sealed")
     return Grant(
-        id=_text(members["id"], ID, "id"),
+        id=_text(members["id"], IDENTITY_ID, "id"),
         sealed=read_fixed(members["sealed"], GRANT_BYTES, "sealed"),
     )
 

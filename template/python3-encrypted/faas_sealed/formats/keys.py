@@ -12,6 +12,7 @@ from faas_sealed.formats.errors import MalformedKey
 from faas_sealed.formats.primitives import ID_BYTES, KEY_BYTES, hkdf
 
 CHECKSUM_BYTES = 4
+IDENTITY_ID_BYTES = 16
 HPKE_PUBLIC_KEY_BYTES = 1216
 
 
@@ -89,10 +90,14 @@ def key_id(function_key: bytes) -> str:
 
 
 def identity_id(public: bytes) -> str:
-    """Return the id of an identity, 16 hexadecimal digits, from its public key (1,216 bytes)."""
+    """Return the id of an identity, 32 hexadecimal digits, from its public key (1,216 bytes).
+
+    It is longer than a key id, because whoever makes identities could try until two of them
+    have the same short one.
+    """
     if len(public) != HPKE_PUBLIC_KEY_BYTES:
         raise ValueError(f"public key is {len(public)} bytes, expected {HPKE_PUBLIC_KEY_BYTES}")
-    return hashlib.sha256(public).digest()[:ID_BYTES].hex()
+    return hashlib.sha256(public).digest()[:IDENTITY_ID_BYTES].hex()
 
 
 def author_public(seed: bytes) -> bytes:

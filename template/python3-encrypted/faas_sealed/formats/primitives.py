@@ -5,6 +5,9 @@ HKDF-SHA256 (RFC 5869), AES-256-GCM (NIST SP 800-38D) and Ed25519 (RFC 8032).
 
 from __future__ import annotations
 
+import hashlib
+import os
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -49,3 +52,22 @@ def aead_open(key: bytes, ciphertext: bytes, aad: bytes) -> bytes:
         return AESGCM(key).decrypt(NONCE, ciphertext, aad)
     except (InvalidTag, ValueError):
         raise ValueError("wrong key or altered ciphertext") from None
+
+
+def salted_seal(key: bytes, info: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """Encrypt one of many messages of `key` (32 bytes), each under a key derived with a salt.
+
+    The result is the salt (16 bytes), and then what `aead_seal` returns. With a fixed nonce, a
+    salt that comes twice for two messages is fatal. Therefore it depends on the message, too: a
+    machine that repeats its random numbers, as one restored from a snapshot may, repeats at
+    worst a message.
+    """
+    hedged = os.urandom(KEY_BYTES) + hashlib.sha256(aad).digest() + plaintext
+    salt = hkdf(key, info + b" salt", salt=hedged, length=SALT_BYTES)
+    return salt + aead_seal(hkdf(key, info, salt=salt), plaintext, aad)
+
+
+def salted_open(key: bytes, info: bytes, sealed: bytes, aad: bytes) -> bytes:
+    """Decrypt what `salted_seal` wrote, or raise ValueError."""
+    salt, ciphertext = sealed[:SALT_BYTES], sealed[SALT_BYTES:]
+    return aead_open(hkdf(key, info, salt=salt), ciphertext, aad)

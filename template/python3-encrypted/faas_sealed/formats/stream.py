@@ -3,8 +3,9 @@
 header of 24 bytes   libsodium's secretstream (XChaCha20-Poly1305)
 frame …              length of its ciphertext, a big-endian u32, then the ciphertext
 
-The first frame is the head, the others are the body. Only a stream that ended with the
-tag FINAL is whole: what was read before is authentic, but perhaps not all.
+The first frame is the head, the others are the body. A frame with the tag PUSH is padding,
+and its plaintext is dropped. Only a stream that ended with the tag FINAL is whole: what was
+read before is authentic, but perhaps not all.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SESSION_BYTES = KEY_BYTES
 _HEADER_BYTES = bindings.crypto_secretstream_xchacha20poly1305_HEADERBYTES
 _LENGTH_BYTES = 4
 _OVERHEAD_BYTES = bindings.crypto_secretstream_xchacha20poly1305_ABYTES
+_FRAME_BYTES = _LENGTH_BYTES + _OVERHEAD_BYTES  # besides the plaintext
+_PADDING = bindings.crypto_secretstream_xchacha20poly1305_TAG_PUSH
 _MESSAGE = bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
 _FINAL = bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 _State = bindings.crypto_secretstream_xchacha20poly1305_state
@@ -108,13 +111,17 @@ def _is_unicode(text: str) -> bool:
 
 
 class Sealer:
-    """Writes one stream. Each piece that a method returns can be sent at once."""
+    """Writes one stream. Each piece that a method returns can be sent at once.
+
+    `size` is the length of all that it has returned, in bytes.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._state = _State()
         self._header = _init_push(self._state, key)
         self._started = False
         self._final = False
+        self.size = len(self._header)
 
     def start(self, head: Head, *, final: bool = False) -> bytes:
         """Return the stream's header and the frame of its head; `final` if there is no body.
@@ -134,24 +141,56 @@ class Sealer:
         if len(plaintext) > CHUNK_BYTES:
             raise ValueError(f"a frame holds {CHUNK_BYTES} bytes, found {len(plaintext)}")
         self._final = final
-        ciphertext = _push(self._state, plaintext, tag=_FINAL if final else _MESSAGE)
-        return len(ciphertext).to_bytes(_LENGTH_BYTES, "big") + ciphertext
+        return self._frame(plaintext, _FINAL if final else _MESSAGE)
 
     def frames(self, plaintext: bytes) -> Iterator[bytes]:
         """Yield the frames of a piece of the body, of any length. An empty piece has no frames."""
         for at in range(0, len(plaintext), CHUNK_BYTES):
             yield self.frame(plaintext[at : at + CHUNK_BYTES])
 
+    def padding(self) -> bytes:
+        """Return what makes the stream `padded_size` bytes long, with an empty final frame."""
+        if not self._started or self._final:
+            raise ValueError("padding stands between the head and the final frame")
+        missing = padded_size(self.size + _FRAME_BYTES) - self.size - _FRAME_BYTES
+        return self._frame(bytes(missing - _FRAME_BYTES), _PADDING) if missing else b""
 
-def seal_pieces(key: bytes, head: Head, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _frame(self, plaintext: bytes, tag: int) -> bytes:
+        ciphertext = _push(self._state, plaintext, tag=tag)
+        self.size += _LENGTH_BYTES + len(ciphertext)
+        return len(ciphertext).to_bytes(_LENGTH_BYTES, "big") + ciphertext
+
+
+def padded_size(size: int) -> int:
+    """Return the length, in bytes, to which a stream of `size` bytes is padded.
+
+    That is a power of two up to 64 KiB, and above it a multiple of 64 KiB. What is missing is
+    nothing, or enough for a frame of padding.
+    """
+    least = size
+    while True:
+        padded = -(-least // CHUNK_BYTES) * CHUNK_BYTES
+        if least <= CHUNK_BYTES:
+            padded = 1 << (least - 1).bit_length()
+        if padded - size == 0 or padded - size >= _FRAME_BYTES:
+            return padded
+        least = padded + 1
+
+
+def seal_pieces(
+    key: bytes, head: Head, pieces: Iterable[bytes], *, pad: bool = False
+) -> Iterator[bytes]:
     """Yield a stream whose body is `pieces`, each sealed as it comes and never held back.
 
-    The final frame is empty: a piece is known to be the last only after it was sent.
+    The final frame is empty: a piece is known to be the last only after it was sent. With `pad`,
+    the stream's length says little about the body's; see `padded_size`.
     """
     sealer = Sealer(key)
     yield sealer.start(head)
     for piece in pieces:
         yield from sealer.frames(piece)
+    if pad and (padding := sealer.padding()):
+        yield padding
     yield sealer.frame(b"", final=True)
 
 
@@ -232,6 +271,8 @@ class Opener:
             plaintext, tag = _pull(self._state, ciphertext)
         except SodiumError:
             raise MalformedBody("wrong key or altered stream") from None
+        if tag == _PADDING and self.head is not None:
+            return b""
         if tag not in (_MESSAGE, _FINAL):
             raise MalformedBody("a frame of the stream has a tag that is not allowed")
         self.final = tag == _FINAL

@@ -19,12 +19,19 @@ from faas_sealed.formats.encoding import (
     read_members,
 )
 from faas_sealed.formats.errors import ExpiredToken, MalformedKey, TokenMismatch
-from faas_sealed.formats.primitives import KEY_BYTES
+from faas_sealed.formats.primitives import KEY_BYTES, LABEL
 
 TOKEN_PREFIX = "fsx1_"  # noqa: S105
 CLOCK_SKEW_SECONDS = 60
 DIGEST_BYTES = 32
+RESUME_BYTES = 32
 SESSION_BYTES = 32
+TOKEN_ID_BYTES = 16
+
+# A token that is bound to one request lives at most a week, as queues need, and one for any
+# request at most a year.
+LONGEST_BOUND = 7 * 24 * 60 * 60  # seconds
+LONGEST_UNBOUND = 366 * 24 * 60 * 60
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -37,19 +44,25 @@ class KeyToken:
 
     `exp` is in seconds since the epoch. `bind` is the `request_binding` of the one request
     that the token is for (32 bytes), or None for any. `session` is what the keys of
-    sealed bodies are derived from (32 bytes), or None.
+    sealed bodies are derived from (32 bytes), or None. `resume` is the secret of the ticket
+    that the caller asks for (32 bytes), or None. Only a bound token has a session or `resume`.
     """
 
     key: bytes = field(repr=False)
     exp: int
     bind: bytes | None = field(default=None, repr=False)
     session: bytes | None = field(default=None, repr=False)
+    resume: bytes | None = field(default=None, repr=False)
 
     def check_time(self, now: float) -> None:
         """Raise ExpiredToken if the token has expired at the time `now`.
 
-        CLOCK_SKEW_SECONDS are added, because clocks differ.
+        Raises MalformedKey if it lives longer than a token may. CLOCK_SKEW_SECONDS are added to
+        both, because clocks differ.
         """
+        longest = LONGEST_UNBOUND if self.bind is None else LONGEST_BOUND
+        if self.exp > now + longest + CLOCK_SKEW_SECONDS:
+            raise MalformedKey(f"the key token lives longer than {longest // 86_400} days")
         if now >= self.exp + CLOCK_SKEW_SECONDS:
             raise ExpiredToken
 
@@ -70,6 +83,7 @@ def seal_token(token: KeyToken, transport: bytes, context: bytes) -> str:
             "bind": None if token.bind is None else base64_encode(token.bind),
             "exp": token.exp,
             "key": base64_encode(token.key),
+            "resume": None if token.resume is None else base64_encode(token.resume),
             "session": None if token.session is None else base64_encode(token.session),
         }
     )
@@ -92,14 +106,25 @@ def open_token(text: str, transport: hpke.PrivateKey, context: bytes) -> KeyToke
         raise MalformedKey(f"the key token does not open: {error}") from None
 
 
+def token_id(text: str) -> str:
+    """Return the id of a key token or resumed token, 32 hexadecimal digits that reveal nothing.
+
+    Whoever sends a token twice sends the same id twice.
+    """
+    return hashlib.sha256(text.encode("ascii")).digest()[:TOKEN_ID_BYTES].hex()
+
+
 def _parse(plaintext: bytes) -> KeyToken:
-    members = read_members(json_decode(plaintext), "bind exp key session")
-    bind, session = members["bind"], members["session"]
+    members = read_members(json_decode(plaintext), "bind exp key resume session")
+    bind, session, resume = members["bind"], members["session"], members["resume"]
+    if bind is None and not (session is None and resume is None):
+        raise ValueError("a token for any request has neither a session nor a ticket's secret")
     return KeyToken(
         key=read_fixed(members["key"], KEY_BYTES, "key"),
         exp=read_integer(members["exp"], "exp"),
         bind=None if bind is None else read_fixed(bind, DIGEST_BYTES, "bind"),
         session=None if session is None else read_fixed(session, SESSION_BYTES, "session"),
+        resume=None if resume is None else read_fixed(resume, RESUME_BYTES, "resume"),
     )
 
 
@@ -115,7 +140,7 @@ def request_binding(method: str, path: str, query: bytes, body_sha256: bytes) ->
     if len(body_sha256) != DIGEST_BYTES:
         raise ValueError(f"digest is {len(body_sha256)} bytes, expected {DIGEST_BYTES}")
     _check_decoded(path)
-    parts = (method.encode("ascii"), path.encode(), query, body_sha256)
+    parts = (LABEL + b"binding", method.encode("ascii"), path.encode(), query, body_sha256)
     return hashlib.sha256(b"\n".join(parts)).digest()
 
 

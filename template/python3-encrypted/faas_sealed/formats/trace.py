@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 from faas_sealed.formats.encoding import base64_decode, base64_encode
 from faas_sealed.formats.errors import MalformedTrace
 from faas_sealed.formats.primitives import (
     ID_BYTES,
     SALT_BYTES,
     TAG_BYTES,
-    aead_open,
-    aead_seal,
     hkdf,
+    salted_open,
+    salted_seal,
 )
 
 PREFIX = "fse1_"
@@ -23,20 +21,17 @@ _CUT = "\n… cut …\n"
 
 def seal_trace(trace: str, content_key: bytes, content_id: str, context: bytes) -> str:
     """Return `fse1_…` of a trace, cut in its middle to 16 KiB of UTF-8."""
-    salt = os.urandom(SALT_BYTES)
-    key = hkdf(content_key, b"trace", salt=salt)
-    sealed = aead_seal(key, _cut(trace).encode(), context)
-    return PREFIX + base64_encode(bytes.fromhex(content_id) + salt + sealed)
+    sealed = salted_seal(content_key, b"trace", _cut(trace).encode(), context)
+    return PREFIX + base64_encode(bytes.fromhex(content_id) + sealed)
 
 
 def open_trace(text: str, content_key: bytes, context: bytes) -> str:
     """Return the trace in `fse1_…`, or raise MalformedTrace."""
     data = _decode(text)
-    salt, sealed = data[ID_BYTES : ID_BYTES + SALT_BYTES], data[ID_BYTES + SALT_BYTES :]
     if data[:ID_BYTES] != hkdf(content_key, b"commit")[:ID_BYTES]:
         raise MalformedTrace("the trace is altered, or of another sealed file")
     try:
-        return aead_open(hkdf(content_key, b"trace", salt=salt), sealed, context).decode()
+        return salted_open(content_key, b"trace", data[ID_BYTES:], context).decode()
     except ValueError:
         raise MalformedTrace("the trace is altered, or of another function") from None
 
