@@ -206,8 +206,8 @@ SETTINGS = (
         "raw,sealed",
         _key_forms,
         "the forms of key that the function takes: `raw`, `sealed` or both. Without `raw`, a raw "
-        "key is answered 403 `raw-key-refused`; without `sealed`, a key token is answered 400 "
-        "`malformed-key`",
+        "key is answered 403 `raw-key-refused`; without `sealed`, a key token or resumed token is "
+        "answered 400 `malformed-key`",
     ),
     Setting(
         "seal_denied",
@@ -224,6 +224,14 @@ SETTINGS = (
         _on,
         "`on`: `/.well-known/faas-seal` answers with the sealed file's first three lines, from "
         "which callers learn the transport key. `off`: it does not",
+    ),
+    Setting(
+        "seal_pad",
+        "pad",
+        "off",
+        _on,
+        "`on` pads sealed answers to a power of two, and from 64 KiB on to a multiple of 64 KiB, "
+        "so that their length says little about what is in them",
     ),
     Setting(
         "seal_audit",
@@ -340,6 +348,7 @@ class Settings:
     denied: Path | None
     accept: frozenset[str]
     discovery: bool
+    pad: bool
     audit: bool
     isolation: str
     workers: int

@@ -1,4 +1,4 @@
-"""Names on the wire: the key header, the well-known paths, media types, the form of headers."""
+"""Names on the wire: our headers, the well-known paths, media types, the form of headers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 KEY_HEADER = "X-Function-Key"
 MAX_KEY_HEADER = 4096  # characters
+TICKET_HEADER = "X-Function-Ticket"
 
 READY_PATH = "/.well-known/faas-seal/ready"
 DISCOVERY_PATH = "/.well-known/faas-seal"

@@ -56,10 +56,15 @@ class Event:
 
 
 class Context:
-    """The context of a call: the name of the host that the function runs on."""
+    """The context of a call: the name of the host that the function runs on, and the token's id.
 
-    def __init__(self) -> None:
+    `token_id` is 32 hexadecimal digits. A request that comes twice has the same. It is None for
+    a raw key.
+    """
+
+    def __init__(self, token_id: str | None = None) -> None:
         self.hostname = os.getenv("HOSTNAME", "localhost")
+        self.token_id = token_id
 
 
 def flattened(value: Any) -> Any:

@@ -55,17 +55,17 @@ class Handler:
             self._module = self._package.load()
             self._loggers.complete()
 
-    def call(self, environ: dict[str, Any], body: BodyStream) -> Response:
+    def call(self, environ: dict[str, Any], body: BodyStream, context: Context) -> Response:
         """Call `handle` with a request: its WSGI environment, and the body in it."""
         assert self._module is not None
         event = Event(environ, body)
         # If the handler imports Flask, the zygote has already done so.
         if "flask" not in sys.modules:
-            return response_of(_call(self._module, event), environ)
-        with flask_app().request_context(environ) as context:
+            return response_of(_call(self._module, event, context), environ)
+        with flask_app().request_context(environ) as flask_context:
             if body.length is not None:  # else a form would be gone from request.data
-                context.request.get_data()
-            answer = flask_app().finalize_request(_call(self._module, event))
+                flask_context.request.get_data()
+            answer = flask_app().finalize_request(_call(self._module, event, context))
         return sent(answer, environ)
 
     def finish(self) -> None:
@@ -79,10 +79,10 @@ class Handler:
         self._package = self._module = None
 
 
-def _call(module: ModuleType, event: Event) -> Any:
+def _call(module: ModuleType, event: Event, context: Context) -> Any:
     """Call the handler; the exception of Flask's or werkzeug's abort() is an answer, too."""
     try:
-        return flattened(module.handle(event, Context()))
+        return flattened(module.handle(event, context))
     except HTTPException as error:
         return error
 

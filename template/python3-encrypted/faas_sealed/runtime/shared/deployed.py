@@ -12,7 +12,7 @@ from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.file import SealedFile, verify
-from faas_sealed.formats.header import ID, Header
+from faas_sealed.formats.header import KEY_ID, Header
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import key_lines
 from faas_sealed.formats.transport import parse_transport_secret
@@ -167,7 +167,7 @@ def _read_keys(path: Path) -> tuple[bytes, ...]:
 def _read_denied(settings: Settings) -> frozenset[str]:
     path = settings.denied
     ids = frozenset(key_lines(_secret(path))) if path else frozenset()
-    if wrong := [text for text in ids if not ID.fullmatch(text)]:
+    if wrong := [text for text in ids if not KEY_ID.fullmatch(text)]:
         raise SealError(f"{path}: {len(wrong)} lines are no key ids of 16 hexadecimal digits")
     return ids
 

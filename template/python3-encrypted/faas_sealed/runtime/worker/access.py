@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 
 from faas_sealed.formats.errors import (
     MalformedKey,
@@ -17,7 +17,20 @@ from faas_sealed.formats.errors import (
 from faas_sealed.formats.file import SealedFile, Slot
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY
-from faas_sealed.formats.token import TOKEN_PREFIX, KeyToken, open_token, request_binding
+from faas_sealed.formats.ticket import (
+    RESUMED_PREFIX,
+    TICKET_LIFETIME,
+    grant_ticket,
+    open_resumed,
+    ticket_root,
+)
+from faas_sealed.formats.token import (
+    TOKEN_PREFIX,
+    KeyToken,
+    open_token,
+    request_binding,
+    token_id,
+)
 from faas_sealed.formats.wire import KEY_HEADER, MAX_KEY_HEADER
 from faas_sealed.runtime.shared.deployed import Deployed
 from faas_sealed.runtime.worker.request import Request
@@ -27,40 +40,61 @@ from faas_sealed.settings import KEY_FORMS, Settings
 _KEY_HEADER = KEY_HEADER.upper().replace("-", "_")
 
 
+@dataclass(frozen=True)
+class Admission:
+    """What the key header of a request has brought: the content key (32 bytes), and the token.
+
+    `token` is the key token or resumed token without its function key, and `token_id` its id;
+    both are None for a raw key. `ticket` is the text of `X-Function-Ticket`, for an answer to a
+    request that the token turns out to be for. It is empty where none was asked for.
+    """
+
+    content_key: bytes = field(repr=False)
+    token: KeyToken | None = None
+    token_id: str | None = None
+    ticket: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class _Transport:
+    """A transport key that tokens may be sealed to, and the root of its tickets."""
+
+    private: PrivateKey
+    root: bytes = field(repr=False)
+
+
 class Access:
     """The sealed file, and the rules about which keys open it here.
 
-    `transport` are the private keys that a key token may be sealed to, `accept` the forms of
-    key that are taken (`raw`, `sealed`), `denied` the ids of function keys that open nothing.
-    The last key that opened the file is remembered by its digest, and not tried again.
+    `transport` are the seeds (32 bytes each) of the transport keys, `accept` the forms of key
+    that are taken (`raw`, `sealed`), `denied` the ids of function keys that open nothing. The
+    last key that opened the file is remembered by its digest, and not tried again.
     """
 
     def __init__(
         self,
         sealed: SealedFile,
-        transport: Sequence[PrivateKey] = (),
+        transport: Iterable[bytes] = (),
         accept: Collection[str] = KEY_FORMS,
         denied: Collection[str] = (),
     ) -> None:
         self.sealed = sealed
-        self._transport = transport
+        self._transport = [_Transport(PrivateKey(seed), ticket_root(seed)) for seed in transport]
         self._accept = accept
         self._denied = denied
         self._last_key: tuple[bytes, Slot | None, bytes] | None = None
 
     @classmethod
     def of(cls, deployed: Deployed, settings: Settings) -> Access:
-        transport = [PrivateKey(seed) for seed in deployed.transport]
-        return cls(deployed.sealed, transport, settings.accept, deployed.denied)
+        return cls(deployed.sealed, deployed.transport, settings.accept, deployed.denied)
 
     def open(
-        self, request: Request, now: float, note: Callable[[str, bytes], None]
-    ) -> tuple[bytes, KeyToken | None]:
-        """Take the key header out of a request; return the content key (32 bytes), and the token.
+        self, request: Request, now: float, note: Callable[[str, bytes, str | None], None]
+    ) -> Admission:
+        """Take the key header out of a request, and return what it brings.
 
-        The token is the key token of the header, without its function key, or None for a raw
-        key. `now` is in seconds since the epoch. `note` is told form and function key as soon as
-        they are known, even if the key is then refused. Raises MissingKey, MalformedKey,
+        `now` is in seconds since the epoch. `note` is told form, function key and token id as
+        soon as they are known, even if the key is then refused. Raises MissingKey, MalformedKey,
         RawKeyRefused, ExpiredToken, FunctionExpired or UnknownKey.
         """
         text = request.headers.pop(_KEY_HEADER, None)
@@ -68,17 +102,29 @@ class Access:
             raise MissingKey
         if len(text) > MAX_KEY_HEADER or "," in text:  # a comma: two headers, joined
             raise MalformedKey
-        if text.startswith(TOKEN_PREFIX):
-            token = self._open_token(text)
-            note("sealed", token.key)
-            token.check_time(now)
-            # A handler that looks around must not find the function key in the token.
-            return self.content_key(token.key, now), replace(token, key=b"")
+        if text.startswith((TOKEN_PREFIX, RESUMED_PREFIX)):
+            return self._admit(text, now, note)
         function_key = FUNCTION_KEY.decode(text)
-        note("raw", function_key)
+        note("raw", function_key, None)
         if "raw" not in self._accept:
             raise RawKeyRefused
-        return self.content_key(function_key, now), None
+        return Admission(self.content_key(function_key, now))
+
+    def _admit(
+        self, text: str, now: float, note: Callable[[str, bytes, str | None], None]
+    ) -> Admission:
+        """Return what a key token or resumed token brings."""
+        token, root = self._open_token(text)
+        own_id = token_id(text)
+        note("resumed" if text.startswith(RESUMED_PREFIX) else "sealed", token.key, own_id)
+        token.check_time(now)
+        content_key = self.content_key(token.key, now)
+        ticket = ""
+        if token.resume is not None:
+            texp = int(now) + TICKET_LIFETIME
+            ticket = grant_ticket(root, token.key, token.resume, texp, self.sealed.header.context)
+        # A handler that looks around must find neither the function key nor the ticket's secret.
+        return Admission(content_key, replace(token, key=b"", resume=None), own_id, ticket)
 
     def content_key(self, function_key: bytes, now: float) -> bytes:
         """Return the content key that a function key opens at the time `now`.
@@ -99,11 +145,15 @@ class Access:
         self._last_key = digest, slot, content_key
         return content_key
 
-    def _open_token(self, text: str) -> KeyToken:
+    def _open_token(self, text: str) -> tuple[KeyToken, bytes]:
+        """Return a token, and the root of the tickets of the transport key that opens it."""
+        context = self.sealed.header.context
         if "sealed" in self._accept:
-            for private in self._transport:
+            for transport in self._transport:
                 try:
-                    return open_token(text, private, self.sealed.header.context)
+                    if text.startswith(RESUMED_PREFIX):
+                        return open_resumed(text, transport.root, context), transport.root
+                    return open_token(text, transport.private, context), transport.root
                 except MalformedKey:
                     continue
         raise MalformedKey

@@ -13,8 +13,9 @@ from contextlib import suppress
 from faas_sealed.formats.bundle import unpack
 from faas_sealed.formats.errors import Deadline, HandlerError, SealError
 from faas_sealed.formats.keys import key_id
-from faas_sealed.formats.token import KeyToken
+from faas_sealed.formats.wire import TICKET_HEADER
 from faas_sealed.runtime.handler.body_stream import BodyStream
+from faas_sealed.runtime.handler.contract import Context
 from faas_sealed.runtime.handler.handler import Handler
 from faas_sealed.runtime.handler.tracebacks import trace_of
 from faas_sealed.runtime.shared import audit, responses
@@ -22,7 +23,7 @@ from faas_sealed.runtime.shared.channel import Verb
 from faas_sealed.runtime.shared.log import Log
 from faas_sealed.runtime.shared.responses import Response, problem_of
 from faas_sealed.runtime.shared.table import FREE, HANDLING, REPLIED, REPLYING
-from faas_sealed.runtime.worker.access import Access, check_request
+from faas_sealed.runtime.worker.access import Access, Admission, check_request
 from faas_sealed.runtime.worker.environ import environ_of
 from faas_sealed.runtime.worker.keyless import answer_without_key
 from faas_sealed.runtime.worker.link import Link
@@ -68,12 +69,15 @@ class Exchange:
         self._slow = False
         self._request: Request | None = None
         self._call_id = ""
-        # For the audit: the id of the key, its form, and the outcome of the request.
+        # For the audit: the id of the key, its form, the token's id, and the request's outcome.
         self._key_id: str | None = None
         self._key_form: str | None = None
+        self._token_id: str | None = None
         self._outcome = ""
         # Set once a token with a session has opened the function: every answer is then sealed.
         self._session: bytes | None = None
+        # Set once the token is known to be for this request: every answer then brings the ticket.
+        self._ticket = ""
         self.has_opened = False
         self.keeps_connection = False
 
@@ -100,19 +104,19 @@ class Exchange:
         except SealError as error:
             self._call_id = self._call_id or str(uuid.uuid4())
             self._outcome = error.reason
-            return self._sealed(problem_of(error, self._call_id))
+            return self._finished(problem_of(error, self._call_id))
 
     def _call(self, request: Request) -> Response:
         """Open the function with the request's key, call the handler, and return its answer."""
-        content_key, token = self._access.open(request, time.time(), self._note_key)
-        self._session = token.session if token is not None else None
+        admission = self._access.open(request, time.time(), self._note_key)
+        self._session = admission.token.session if admission.token is not None else None
         self._outcome = "ok"
         self.has_opened = True
         sealed = self._access.sealed
-        self._log.begin_call(content_key, sealed.header)
+        self._log.begin_call(admission.content_key, sealed.header)
         if not self._handler.is_open:  # else an earlier call of this worker has opened it
-            self._handler.open(unpack(sealed.bundle(content_key)))
-        body = self._body(request, token)
+            self._handler.open(unpack(sealed.bundle(admission.content_key)))
+        body = self._body(request, admission)
         if self._slow:
             self._slow = False
             self._link.ask(Verb.WHOLE)
@@ -130,7 +134,8 @@ class Exchange:
         try:
             self._handler.load()
             environ = environ_of(request, body, self._settings)
-            response = self._sealed(self._handler.call(environ, body))
+            context = Context(admission.token_id)
+            response = self._finished(self._handler.call(environ, body, context))
         except BaseException as error:
             if body.failure is not None:
                 raise body.failure from None
@@ -142,20 +147,21 @@ class Exchange:
             raise body.failure
         return response
 
-    def _note_key(self, form: str, key: bytes) -> None:
+    def _note_key(self, form: str, key: bytes, token_id: str | None) -> None:
         if self._settings.audit:
-            self._key_form, self._key_id = form, key_id(key)
+            self._key_form, self._key_id, self._token_id = form, key_id(key), token_id
             self._link.note_key_id(self._key_id)
 
-    def _body(self, request: Request, token: KeyToken | None) -> BodyStream:
+    def _body(self, request: Request, admission: Admission) -> BodyStream:
         """Return the body, or raise TokenMismatch if the token is for another request.
 
         When this returns, the whole body is here. Only a handler that streams gets a body that
         is still arriving, and only if no token is bound to that body.
         """
-        streams = self._handler.streams
+        streams, token = self._handler.streams, admission.token
         if token is not None and token.session is not None:
             check_request(token, request, b"")  # the sealed stream itself binds the body
+            self._ticket = admission.ticket
             opened = SealedRequest(request, token.session, self._settings.max_body)
             opened.take_head(request)
             body = BodyStream(opened.pieces())
@@ -168,15 +174,30 @@ class Exchange:
                 body.fetch()
         else:
             check_request(token, request, body.fetch())  # compared before the handler sees it
+            self._ticket = admission.ticket
         return body
 
-    def _sealed(self, response: Response) -> Response:
-        return response if self._session is None else seal_response(response, self._session)
+    def _finished(self, response: Response) -> Response:
+        """Return an answer as it is sent: with the ticket that is due, and sealed in a session."""
+        # The handler must not be able to pass off a ticket of its own.
+        dropped = {TICKET_HEADER.lower()}
+        own = []
+        if self._ticket:
+            own = [(TICKET_HEADER, self._ticket)]
+            if self._session is None:
+                dropped.add("cache-control")
+                own.append(("Cache-Control", "no-store"))
+        response.headers = [
+            pair for pair in response.headers if pair[0].lower() not in dropped
+        ] + own
+        if self._session is None:
+            return response
+        return seal_response(response, self._session, pad=self._settings.pad)
 
     def _failed(self, error: BaseException) -> Response:
         self._outcome = HandlerError.reason
         trace = self._log.sealed("handler-error", trace_of(error))
-        return self._sealed(problem_of(HandlerError, self._call_id, trace))
+        return self._finished(problem_of(HandlerError, self._call_id, trace))
 
     def _send(self, response: Response) -> None:
         request = self._request
@@ -220,6 +241,7 @@ class Exchange:
                 call_id=self._call_id,
                 key_id=self._key_id,
                 key_form=self._key_form,
+                token_id=self._token_id,
                 outcome=self._outcome,
                 status=status,
                 seconds=time.monotonic() - self._started,

@@ -22,7 +22,11 @@ from faas_sealed.runtime.worker.request import Request
 
 # The body of an answer with one of these statuses would be dropped on the way.
 _BODILESS = (204, 205, 304)
-_OF_THE_STREAM = ("CONTENT_TYPE", "CONTENT_ENCODING", "CONTENT_LENGTH")
+# What the handler sees of the headers outside: those that gateways, proxies and queues set.
+# Whoever is on the way could put any other beside the sealed ones.
+_OUTER = re.compile(
+    "HOST|X_CALL_ID|X_CALLBACK_URL|X_FORWARDED_.*|X_START_TIME|TRACEPARENT|TRACESTATE"
+)
 # Headers about the connection, the key and the way here: no sealed body can set these.
 _OUTER_ONLY = re.compile(
     "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
@@ -38,14 +42,15 @@ class SealedRequest:
 
     def __init__(self, request: Request, session: bytes, max_body: int) -> None:
         self._opener = Opener(request_key(session))
-        # The wire carries more than the body: the head, and the overhead of frames of useful size.
-        request.max_body += CHUNK_BYTES + max_body // 64
+        # The wire carries more than the body: the head, padding, and the overhead of frames of
+        # useful size.
+        request.max_body += 3 * CHUNK_BYTES + max_body // 64
         self._arriving = request.pieces()
         self._max_body = max_body
         self._waiting: list[bytes] = []
 
     def take_head(self, request: Request) -> None:
-        """Wait for the sealed head, and put its headers into the request; raise MalformedBody."""
+        """Wait for the sealed head, and give the request its headers; raise MalformedBody."""
         while self._opener.head is None:
             if not self._feed():
                 raise MalformedBody
@@ -56,9 +61,8 @@ class SealedRequest:
             if not _OUTER_ONLY.fullmatch(key):
                 value = value.encode().decode("latin-1")  # as WSGI has it
                 inner[key] = f"{inner[key]}, {value}" if key in inner else value
-        for name in _OF_THE_STREAM:
-            request.headers.pop(name, None)
-        request.headers.update(inner)
+        outer = {name: text for name, text in request.headers.items() if _OUTER.fullmatch(name)}
+        request.headers = outer | inner
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it is opened; raise MalformedBody unless it ends as it should."""
@@ -82,15 +86,15 @@ class SealedRequest:
         return True
 
 
-def seal_response(response: Response, session: bytes) -> Response:
+def seal_response(response: Response, session: bytes, *, pad: bool) -> Response:
     """Return an answer that carries `response` as a stream sealed for the session (32 bytes).
 
-    Raises ValueError if the headers of `response` do not fit into a frame.
+    With `pad`, the stream is padded. Raises ValueError if the headers of `response` do not fit into a frame.
     """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
     pieces: Iterable[bytes] = [response.body] if isinstance(response.body, bytes) else response.body
-    stream = seal_pieces(response_key(session), head, pieces)
+    stream = seal_pieces(response_key(session), head, pieces, pad=pad)
     return Response(
         200 if response.status in _BODILESS else response.status,
         [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")],
