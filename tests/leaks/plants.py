@@ -53,6 +53,7 @@ class Plants:
         self.path = token("path")
         self.transport = secrets.token_bytes(32)
         self.session = secrets.token_bytes(32)
+        self.resume = secrets.token_bytes(32)
         wrong_key = secrets.token_bytes(32)
         self.wrong_key = FUNCTION_KEY.encode(wrong_key)
         self.malformed_key = FUNCTION_KEY.encode(secrets.token_bytes(32))[:-1]
@@ -67,6 +68,7 @@ class Plants:
             "wrong key as text": self.wrong_key,
             "malformed key": self.malformed_key,
             "session": self.session,
+            "ticket secret": self.resume,
             "request key": request_key(self.session),
             "response key": response_key(self.session),
         }

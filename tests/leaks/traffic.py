@@ -56,6 +56,17 @@ def tokens(client: Client) -> None:
         assert client.read(connection).status == 200
 
 
+def tickets(client: Client) -> None:
+    body = client.body()
+    ticket = client.ticket("answer")
+    for act in ("answer", "from_data", "answer"):
+        token = client.resumed_token(ticket, act, body)
+        assert client.call(act, key=token).status == 200
+        assert client.call("fail", key=token).status == 403
+    client.answers.clear()
+    assert client.call_sealed("answer", body, ticket) == (200, body[::-1])
+
+
 def refused_tokens(client: Client) -> None:
     body = client.body()
     for key, status in (
@@ -192,6 +203,7 @@ PATIENT = (
     answers,
     idle_connections,
     tokens,
+    tickets,
     sealed_bodies,
     large_bodies,
     streams_out,

@@ -112,13 +112,53 @@ def test_the_handler_sees_what_is_inside_and_the_answer_travels_inside(function:
     assert headers["Content-Type"] == "text/csv"
     assert headers["X-Inner"] == "3"
     assert headers["X-Both"] == "inner"
-    assert headers["X-Outer"] == "2"
     assert headers["Content-Length"] == "6"
     assert headers["X-Name"].encode("latin-1").decode() == "Zoë"
     assert not {"X-Function-Key", "Transfer-Encoding", "X-Forwarded-For"} & set(headers)
+    assert "X-Outer" not in headers
     assert ("X-Inner", "1") in head.headers
     assert answer.header("X-Inner") is None
     assert b"a body" not in answer.body
+
+
+OF_THE_WAY = {
+    "X-Call-Id": "1234",
+    "X-Callback-Url": "https://me.example/done",
+    "X-Forwarded-For": "10.0.0.1",
+    "X-Forwarded-Host": "gateway.example",
+    "X-Start-Time": "1700000000",
+    "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "Tracestate": "a=b",
+}
+
+
+def seen_of(function: Function, outside: dict[str, str], inside: dict[str, str]) -> dict[str, str]:
+    """Return the headers that the handler sees of those outside and inside."""
+    session = os.urandom(32)
+    answer = function.request(
+        method="POST",
+        body=request_stream(session, b"", *inside.items()),
+        headers=[("Content-Type", CONTENT_TYPE), *outside.items()],
+        key=function.token(method="POST", session=session),
+    )
+    seen: dict[str, str] = json.loads(opened(answer, session)[1])[2]
+    return seen
+
+
+def test_whoever_is_on_the_way_adds_nothing_beside_what_was_sealed(function: Function) -> None:
+    names = "Authorization Cookie Content-Encoding Accept User-Agent Forwarded X-Real-IP Referer"
+    added = dict.fromkeys(f"{names} X-Forwarded XX-Forwarded-For X-Hub-Signature".split(), "added")
+    seen = seen_of(function, OF_THE_WAY | added, {"X-Inner": "1"})
+    assert seen == OF_THE_WAY | {"X-Inner": "1"}
+    assert seen_of(function, added, {"Cookie": "a=1"}) == {"Cookie": "a=1"}
+
+
+def test_the_way_is_told_outside_and_the_rest_inside(function: Function) -> None:
+    inside = dict.fromkeys(OF_THE_WAY, "inside")
+    seen = seen_of(function, OF_THE_WAY, inside)
+    sealed = {"X-Callback-Url", "Traceparent", "Tracestate"}
+    assert seen == OF_THE_WAY | dict.fromkeys(sealed, "inside")
+    assert seen_of(function, {}, inside) == dict.fromkeys(sealed, "inside")
 
 
 def test_how_long_the_stream_is_the_handler_does_not_see(function: Function) -> None:
@@ -249,6 +289,29 @@ def test_the_limit_is_that_of_the_body_inside(function: Function) -> None:
     assert (head.status, json.loads(body)["type"][-14:]) == (413, "body-too-large")
     _, head, _ = call(function, "/", bytes(3 * 2**20))
     assert head.status == 413
+
+
+def test_padding_is_no_part_of_the_body_and_takes_none_of_its_room(function: Function) -> None:
+    for size in (0, 1, 65_536, 2**20):
+        session = os.urandom(32)
+        pieces = seal_pieces(request_key(session), Head(()), [bytes(size)], pad=True)
+        token = function.token(method="POST", session=session)
+        answer = function.request(method="POST", body=b"".join(pieces), key=token)
+        head, body = opened(answer, session)
+        assert (head.status, len(json.loads(body)[1])) == (200, size)
+
+
+def test_an_answer_is_padded_where_the_author_wants_it() -> None:
+    echo = {"handler.py": "def handle(event, context):\n    return event.body\n"}
+    sizes = (0, 10, 100, 700, 5_000, 60_000, 65_536, 70_000, 200_000)
+    with serve(echo, transport=[TRANSPORT], seal_pad="on") as function:
+        lengths = []
+        for size in sizes:
+            answer, _, body = call(function, "/", os.urandom(size))
+            assert len(body) == size
+            lengths.append(len(answer.body))
+    chunk = 65_536
+    assert lengths == [256, 256, 512, 1024, 8192, chunk, 2 * chunk, 2 * chunk, 4 * chunk]
 
 
 def test_pieces_travel_as_they_come(function: Function) -> None:

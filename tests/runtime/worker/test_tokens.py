@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from faas_sealed.formats import hpke
+from faas_sealed.formats.encoding import base64_encode, json_encode
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, key_id
-from faas_sealed.formats.token import KeyToken, seal_token
+from faas_sealed.formats.token import TOKEN_PREFIX, KeyToken, seal_token
 
 from tests.support import Answer, Function, serve
 
@@ -83,6 +86,29 @@ def test_an_expired_token_is_refused_and_clocks_may_differ_by_a_minute(function:
     assert function.request(key=function.token(exp=now - 30)).status == 200
     answer = function.request(key=function.token(exp=now - 61))
     assert (answer.status, reason(answer)) == (403, "expired-token")
+
+
+@pytest.mark.parametrize(("members", "days"), [({}, 7), ({"bind": None}, 366)])
+def test_a_token_that_lives_too_long_is_malformed(
+    function: Function, members: dict[str, Any], days: int
+) -> None:
+    latest = int(time.time()) + days * 86_400
+    assert function.request(key=function.token(exp=latest, **members)).status == 200
+    answer = function.request(key=function.token(exp=latest + 90, **members))
+    assert (answer.status, reason(answer)) == (400, "malformed-key")
+
+
+@pytest.mark.parametrize("member", ["session", "resume"])
+def test_a_session_or_a_ticket_without_a_binding_is_malformed(
+    function: Function, member: str
+) -> None:
+    """No program of ours seals such a token."""
+    content = {"bind": None, "exp": int(time.time()) + 60, "key": base64_encode(bytes(32))}
+    content |= {"resume": None, "session": None, member: base64_encode(bytes(32))}
+    transport, context = PrivateKey(ONE).public, function.sealed.header.context
+    sealed = hpke.seal(transport, json_encode(content), b"token", context)
+    answer = function.request(key=TOKEN_PREFIX + base64_encode(sealed))
+    assert (answer.status, reason(answer)) == (400, "malformed-key")
 
 
 def test_the_transport_key_from_before_opens_too(function: Function) -> None:

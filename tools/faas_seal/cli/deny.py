@@ -5,7 +5,7 @@ import time
 
 import click
 from faas_sealed.formats.errors import FileRefused
-from faas_sealed.formats.header import ID, Slot
+from faas_sealed.formats.header import KEY_ID, Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.cli.lookup import sealed_path
@@ -48,7 +48,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     secret = denied_secret(function)
     files = SecretFiles(stack.folder)
     lines = files.denied_lines(secret)
-    known = [line for line in lines if ID.fullmatch(line)]
+    known = [line for line in lines if KEY_ID.fullmatch(line)]
     if not who and not allow:
         for id in known:
             say(id)
@@ -70,7 +70,7 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
     path = files.write(secret, lines)
     if edited is not stack:
         replace_together([edited.replacement()])
-    denied = len([line for line in lines if ID.fullmatch(line)])
+    denied = len([line for line in lines if KEY_ID.fullmatch(line)])
     say(f"{name}: {path} denies {denied} key{'' if denied == 1 else 's'}")
     command = shlex.join(creation(secret, path, stack, function))
     if edited is not stack:
@@ -99,7 +99,7 @@ def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
     for slot in slots:
         if slot.to is not None and slot.to.id == identity:
             return slot.id
-    if ID.fullmatch(word):  # perhaps of an earlier seal
+    if KEY_ID.fullmatch(word):  # perhaps of an earlier seal
         return word
     raise UsageError(
         f"{word} is neither a key id nor a recipient of what is sealed",

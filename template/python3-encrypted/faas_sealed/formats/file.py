@@ -113,9 +113,7 @@ class SealedFile:
         if slot is None:
             raise UnknownKey
         try:
-            key = salted_open(
-                function_key, b"slot", slot.salt + slot.wrapped, self.header.context
-            )
+            key = salted_open(function_key, b"slot", slot.salt + slot.wrapped, self.header.context)
         except ValueError:
             raise UnknownKey from None
         if not hmac.compare_digest(hkdf(key, b"commit"), self.header.commit):

@@ -89,7 +89,8 @@ class SealedRequest:
 def seal_response(response: Response, session: bytes, *, pad: bool) -> Response:
     """Return an answer that carries `response` as a stream sealed for the session (32 bytes).
 
-    With `pad`, the stream is padded. Raises ValueError if the headers of `response` do not fit into a frame.
+    With `pad`, the stream is padded. Raises ValueError if the headers of `response` do not fit
+    into a frame.
     """
     head = Head(tuple(response.headers), response.status)
     whole = isinstance(response.body, bytes)
