@@ -40,9 +40,9 @@ handler greets the name in the query.
 
 **Bold** is the throughput as a ratio to the first row. Then come requests a second, and latencies
 as ratios to the first row: below 1 is quicker. `burst`, `warm` and `request` are ours, named by
-their `seal_isolation`. Each request to them brings its key: raw, or in a key token for that
-request, which is opened each time (post-quantum HPKE). With sealed bodies, request and answer are
-encrypted, too.
+their `seal_isolation`. Each request to them brings its key: raw, in a key token for that request,
+which is opened each time (post-quantum HPKE), or in a resumed token (AES). With sealed bodies,
+request and answer are encrypted, too.
 """
 
 
@@ -71,7 +71,7 @@ def bench(rounds: int, seconds: int, output: Path) -> None:
             page += report.loads_table(watched)
         else:
             page += [f"Not measured: {WATCHDOG} is not on PATH."]
-        page += ["", "## What a key token costs", "", *report.costs_table(costs(), direct)]
+        page += ["", "## What tokens cost", "", *report.costs_table(costs(), direct)]
         page += ["", "## Start and memory", "", *_starts(servers, rounds)]
         page += ["", "## Image", ""]
         if images.available():

@@ -17,6 +17,7 @@ from faas_sealed.formats.file import Recipient, seal
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_SEED
 from faas_sealed.formats.stream import Head, Opener, request_key, response_key, seal_pieces
+from faas_sealed.formats.ticket import accept_ticket, grant_ticket, seal_resumed, ticket_root
 from faas_sealed.formats.token import KeyToken, request_binding, seal_token
 
 HERE = Path(__file__).parent
@@ -99,11 +100,16 @@ def _ours(folder: Path, port: int) -> list[Contestant]:
     secret.write_text(TRANSPORT_SEED.encode(transport))
     context, session = sealed.header.context, os.urandom(32)
 
+    exp = int(time.time()) + LIFETIME_SECONDS
+
     def token(method: str, session: bytes | None = None) -> str:
-        digest = hashlib.sha256().digest()
-        bind = request_binding(method, "/", QUERY.encode(), digest)
-        said = KeyToken(key, int(time.time()) + LIFETIME_SECONDS, bind, session)
-        return seal_token(said, public, context)
+        return seal_token(KeyToken(key, exp, _binding(method), session), public, context)
+
+    def resumed() -> str:
+        resume = os.urandom(32)
+        granted = grant_ticket(ticket_root(transport), key, resume, exp, context)
+        ticket = accept_ticket(granted, resume, exp)
+        return seal_resumed(ticket, exp, context, bind=_binding("GET"))
 
     def ours(name: str, isolation: str, presented: str) -> Contestant:
         return Contestant(
@@ -124,12 +130,17 @@ def _ours(folder: Path, port: int) -> list[Contestant]:
     return [
         *raw,
         ours("burst, key token", "burst", token("GET")),
+        ours("burst, resumed token", "burst", resumed()),
         replace(
             ours("burst, sealed bodies", "burst", token("POST", session)),
             body=b"".join(seal_pieces(request_key(session), Head(()), [])),
             read=partial(_opened, response_key(session)),
         ),
     ]
+
+
+def _binding(method: str) -> bytes:
+    return request_binding(method, "/", QUERY.encode(), hashlib.sha256().digest())
 
 
 def _opened(key: bytes, body: bytes) -> bytes:
