@@ -137,8 +137,8 @@ def _parse(plaintext: bytes, key: bytes, texp: int) -> KeyToken:
         raise ValueError("the flags are none that are allowed")
     if (not flags & _BIND and any(bind)) or (not flags & _SESSION and any(session)):
         raise ValueError("a field that is absent is not zero")
-    if exp > min(texp, MAX_INTEGER):
-        raise ValueError("the token lives longer than its ticket")
+    if not exp <= texp <= MAX_INTEGER:
+        raise ValueError("the token lives longer than its ticket, or the ticket for ever")
     return KeyToken(
         key,
         exp,
