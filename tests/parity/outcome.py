@@ -125,10 +125,14 @@ def _problem(document: dict[str, Any], open_trace: Callable[[str], str]) -> Outc
     return outcome
 
 
+# Waitress says where it listens, and that a request waits, as on a machine that is busy.
+_OF_WAITRESS = ("Serving on http://127.0.0.1:", "WARNING:waitress.queue:", "Task queue depth is")
+
+
 def log_lines(text: str, folder: str | None) -> list[str]:
     """Return the lines of a log, without those of the server's and the inside of tracebacks."""
     return [
         line
         for line in plain(text, folder).splitlines()
-        if line and not line.startswith(" ") and "Serving on http://127.0.0.1:" not in line
+        if line and not line.startswith(" ") and not any(said in line for said in _OF_WAITRESS)
     ]
