@@ -190,6 +190,17 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        "The context has the token's id",
+        "`context.token_id` tells a handler that a request came before. It is None for a raw key.",
+        {
+            "The event and its surroundings": {
+                "[name for name in vars(context) if not name.startswith('_')]": in_json(
+                    '["hostname","token_id"]\n'
+                )
+            }
+        },
+    ),
+    Difference(
         "Every method and path reaches the handler",
         "In python3-http Flask answers OPTIONS, refuses unusual methods, and keeps `/static/` for "
         "itself. Here the runtime answers only a browser's preflight, which cannot bring a key.",
