@@ -156,6 +156,16 @@ def test_a_token_is_of_no_use_for_another_input(deployed: Deployed) -> None:
         assert refused.json()["type"] == "urn:faas-seal:error:token-mismatch"
 
 
+def test_who_calls_again_makes_no_more_key_tokens(deployed: Deployed) -> None:
+    key = deployed.key()
+    sent = []
+    for body in (b"ab", b"ba", b"x" * 100_000):
+        answer = requests.post(f"{deployed.url}/path?q=1", body, auth=key, timeout=30)
+        assert answer.text.endswith(body[::-1].decode())
+        sent.append(answer.request.headers["X-Function-Key"].partition("_")[0])
+    assert sent == ["fsx1", "fsxr1", "fsxr1"]
+
+
 def test_a_caller_needs_the_author_and_a_key_alone(deployed: Deployed) -> None:
     key_file = str(deployed.project.folder / ".faas-seal" / f"{deployed.name}.key")
     said = succeed(
@@ -171,8 +181,9 @@ def test_code_is_pushed_under_load_and_no_call_fails(deployed: Deployed) -> None
     answers: list[tuple[int, str]] = []
 
     def ask() -> None:
+        key = deployed.key()
         while not stop.is_set():
-            answer = requests.post(deployed.url, b"ab", auth=deployed.key(), timeout=30)
+            answer = requests.post(deployed.url, b"ab", auth=key, timeout=30)
             answers.append((answer.status_code, answer.text))
 
     callers = [threading.Thread(target=ask) for _ in range(3)]
