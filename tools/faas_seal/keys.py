@@ -125,7 +125,7 @@ class Identity(_Seed):
 
     @property
     def id(self) -> str:
-        """The identity's id, 16 hexadecimal digits: no secret."""
+        """The identity's id, 32 hexadecimal digits: no secret."""
         return identity_id(self.private.public)
 
     @property

@@ -83,6 +83,17 @@ def test_what_is_no_key_id_is_refused(sealed: Path, run: Run, word: str) -> None
 
 
 @pytest.mark.usefixtures("sealed")
+def test_an_identity_that_nothing_is_sealed_to_is_not_taken_for_a_key(run: Run) -> None:
+    identity = identity_id(PrivateKey(bytes(32)).public)
+    said = run("deny", "greet", identity, status=2).stderr
+    assert f"nothing is sealed to the identity {identity}" in said
+    assert "hint: faas-seal inspect" in said
+    public = IDENTITY_PUBLIC.encode(PrivateKey(bytes(32)).public)
+    assert f"the identity {identity}" in run("deny", "greet", public, status=2).stderr
+    assert "neither a key id nor a recipient" in run("deny", "greet", "f" * 20, status=2).stderr
+
+
+@pytest.mark.usefixtures("sealed")
 def test_nobody_is_denied_unless_somebody_is(run: Run) -> None:
     assert run("deny", "greet").stdout == ""
     run("deny", "nobody", status=2)

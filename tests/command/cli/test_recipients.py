@@ -219,6 +219,14 @@ def test_whoever_is_dropped_can_open_what_was_sealed_before_and_no_more(
     assert f"the recipients are Bob ({id_of(BOB)})" in refused
 
 
+@pytest.mark.usefixtures("project")
+def test_a_key_id_is_not_taken_for_that_of_an_identity(team: Path, run: Run) -> None:
+    run("seal", "--to", team.name)
+    assert len(id_of(ADA)) == 32
+    refused = run("seal", "--drop", "0123456789abcdef", status=2).stderr
+    assert "0123456789abcdef: that is the id of a key" in refused
+
+
 def test_a_recipient_who_comes_back_gets_a_new_key(project: Path, team: Path, run: Run) -> None:
     run("seal", "--to", team.name)
     before = key_of(sealed(project), ADA)

@@ -5,7 +5,7 @@ import time
 
 import click
 from faas_sealed.formats.errors import FileRefused
-from faas_sealed.formats.header import KEY_ID, Slot
+from faas_sealed.formats.header import IDENTITY_ID, KEY_ID, Slot
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.cli.lookup import sealed_path
@@ -34,8 +34,8 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
       faas-seal deny greet Ada
       faas-seal deny greet --allow Ada
 
-    The audit and inspect show key ids. A recipient (seal --to) can be given by name or by
-    the id of their identity. The ids of the keys are written into .secrets/NAME-denied, a
+    The audit and inspect show key ids, 16 digits. A recipient (seal --to) can be given by
+    name or by the id of their identity, 32 digits. The ids of the keys are written into .secrets/NAME-denied, a
     secret of OpenFaaS like the transport secret. Once the function is deployed with that
     secret, an update of the secret is enough; local-run sees it by itself. Without a key
     and without --allow, this lists the ids that are denied.
@@ -101,7 +101,10 @@ def _key_id(word: str, terms: Terms, slots: tuple[Slot, ...]) -> str:
             return slot.id
     if KEY_ID.fullmatch(word):  # perhaps of an earlier seal
         return word
+    said = f"{word} is neither a key id nor a recipient of what is sealed"
+    if IDENTITY_ID.fullmatch(identity):
+        said = f"nothing is sealed to the identity {identity}"
     raise UsageError(
-        f"{word} is neither a key id nor a recipient of what is sealed",
-        hint="faas-seal inspect NAME shows the key ids",
+        said,
+        hint="faas-seal inspect NAME shows the key ids, and the identities of recipients",
     )

@@ -46,7 +46,7 @@ class KnownRecipient:
 
     @property
     def id(self) -> str:
-        """The id of the identity, 16 hexadecimal digits."""
+        """The id of the identity, 32 hexadecimal digits."""
         return identity_id(self.identity)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from faas_sealed.formats.header import MAX_SLOTS
+from faas_sealed.formats.header import KEY_ID, MAX_SLOTS
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.errors import UsageError
@@ -102,8 +102,9 @@ def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
         word = identity_id(IDENTITY_PUBLIC.decode(word))
     found = [recipient.id for recipient in known if word in (recipient.id, recipient.name)]
     if not found:
+        key = ": that is the id of a key, and recipients go by that of their identity"
         raise UsageError(
-            f"there is no recipient {word}",
+            f"there is no recipient {word}{key if KEY_ID.fullmatch(word) else ''}",
             hint=f"the recipients are {', '.join(r.shown for r in known)}"
             if known
             else "there are no recipients yet",
