@@ -56,7 +56,7 @@ def server(answer: Callable[[Request], Answer]) -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.read_body()
             headers = {name.lower(): value for name, value in self.headers.items()}
             seen.append(Request(self.command, self.path, headers, body))
             said = answer(seen[-1])
@@ -73,6 +73,16 @@ def server(answer: Callable[[Request], Answer]) -> Iterator[Server]:
             for piece in said.pieces:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\n\r\n")
+
+        def read_body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         do_GET = do_POST = do_PUT = answer
 

@@ -65,6 +65,21 @@ class UnknownTransportKey(UsageError):
     """Bodies that are to travel sealed to a function whose transport key is not known."""
 
 
+class LifetimeRefused(UsageError):
+    """A lifetime that no token may have.
+
+    `longest` is the longest that it may be, in seconds, for a token that is `bound` to one
+    request, or for one that is not.
+    """
+
+    def __init__(
+        self, message: str = "", *, bound: bool = True, longest: int = 0, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.bound = bound
+        self.longest = longest
+
+
 class UnknownKeyForAddress(UsageError):
     """An address that names no function, when no key was given for it either."""
 
@@ -186,6 +201,18 @@ class NoKeyFits(MissingKey):
 
 class KeyWouldLeak(KeyRefused):
     """A request that would show a raw function key to someone who must not see it."""
+
+
+class NoTransportKey(KeyWouldLeak):
+    """A function that was discovered, and to which only the raw key could be sent.
+
+    `address` is the function's. Whoever is on the way could show an old header without a
+    transport key.
+    """
+
+    def __init__(self, message: str = "", *, address: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.address = address
 
 
 # Sealed files.

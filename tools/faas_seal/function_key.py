@@ -32,12 +32,15 @@ class FunctionKey(KeyAuth):
     >>> key = FunctionKey.of_project("greet")
     >>> requests.post("https://gateway.example/function/greet", data=b"...", auth=key)
 
-    Where the function's transport key is known, each request gets a key token of its own. A
-    token is good for that one request, and for five minutes (24 hours for /async-function/).
-    Redirects are not followed.
+    Where the function's transport key is known, each request gets a token of its own. A token
+    is good for that one request, and for five minutes (24 hours for /async-function/).
+    Redirects are not followed. The first answer brings a ticket, with which the tokens of the
+    next hour cost less. It stays in this object, and threads can share that. If the function
+    does not take the ticket, the request is made once more with a full token.
 
-    The raw key is sent where nothing but the key is known, or the function has no transport
-    key. It does not follow a redirect to another origin. An asynchronous call with it raises
+    The raw key is sent where nothing but the key is known, or the sealed file names no
+    transport key; after discovery only with `raw`. It does not follow a redirect to another
+    origin. An asynchronous call with it raises
     KeyWouldLeak, because the queue stores every header. A call over plain http to another
     machine warns with KeyInClear.
 
@@ -53,6 +56,7 @@ class FunctionKey(KeyAuth):
         function: Header | None = None,
         address: str = "",
         sealed_body: bool = False,
+        pad: bool = False,
         lifetime: int | None = None,
     ) -> None:
         """Take the text form `fsk1_…`, or raise MalformedKey.
@@ -60,11 +64,13 @@ class FunctionKey(KeyAuth):
         `function` is what `verify` returns for the function's sealed file. `address` is the
         function's own address, where it is not `…/function/NAME`. With `sealed_body`, bodies
         travel sealed both ways, and `requests` returns the response that was inside. That raises
-        UnknownTransportKey where no transport key is known. `lifetime` is the lifetime of a
-        token in seconds, at most a year.
+        UnknownTransportKey where no transport key is known. With `pad` too, the length that is
+        sent says little about the request's body; answers are padded if the author has set
+        `seal_pad`. `lifetime` is the lifetime of a token in seconds, at most 604,800 (7 days),
+        or else UsageError is raised.
         """
         key = FUNCTION_KEY.decode(text)
-        super().__init__(Credential(key, function, address, sealed_body, lifetime))
+        super().__init__(Credential(key, function, address, sealed_body, pad, lifetime))
 
     @classmethod
     def generate(cls) -> FunctionKey:
@@ -81,6 +87,7 @@ class FunctionKey(KeyAuth):
         function: Header | None = None,
         address: str = "",
         sealed_body: bool = False,
+        pad: bool = False,
         lifetime: int | None = None,
     ) -> FunctionKey:
         """Read a key file that only its owner may read.
@@ -100,7 +107,12 @@ class FunctionKey(KeyAuth):
                 )
             function = read_sealed(Path(sealed_file), public_bytes(author)).header
         return cls(
-            text, function=function, address=address, sealed_body=sealed_body, lifetime=lifetime
+            text,
+            function=function,
+            address=address,
+            sealed_body=sealed_body,
+            pad=pad,
+            lifetime=lifetime,
         )
 
     @classmethod
@@ -111,6 +123,7 @@ class FunctionKey(KeyAuth):
         *,
         address: str = "",
         sealed_body: bool = False,
+        pad: bool = False,
         lifetime: int | None = None,
     ) -> FunctionKey:
         """Return the key that a sealed file holds for an identity.
@@ -123,7 +136,12 @@ class FunctionKey(KeyAuth):
         expect("function", function, Header)
         text = FUNCTION_KEY.encode(key_for(function, identity.private))
         return cls(
-            text, function=function, address=address, sealed_body=sealed_body, lifetime=lifetime
+            text,
+            function=function,
+            address=address,
+            sealed_body=sealed_body,
+            pad=pad,
+            lifetime=lifetime,
         )
 
     @classmethod
@@ -134,6 +152,7 @@ class FunctionKey(KeyAuth):
         *,
         address: str = "",
         sealed_body: bool = False,
+        pad: bool = False,
         lifetime: int | None = None,
     ) -> FunctionKey:
         """Return the key of the function `name` in a project, with its sealed file's header.
@@ -155,6 +174,7 @@ class FunctionKey(KeyAuth):
             function=sealed_header(stack, name),
             address=address,
             sealed_body=sealed_body,
+            pad=pad,
             lifetime=lifetime,
         )
 
@@ -169,8 +189,10 @@ class FunctionKey(KeyAuth):
         function: str = "",
         seen: AnyPath | None = None,
         session: requests.Session | None = None,
+        raw: bool = False,
         address: str = "",
         sealed_body: bool = False,
+        pad: bool = False,
         lifetime: int | None = None,
     ) -> FunctionKey:
         """Ask the function at `url` what its author has signed, and return a key for it.
@@ -181,13 +203,16 @@ class FunctionKey(KeyAuth):
 
         If the function later refuses the key, it is asked once more. If it has changed, it is
         also called once more. A sealed file older than one seen before is refused, by this
-        object or by all that share the file `seen`. `session` is the session of `requests` that
+        object or by all that share the file `seen`. `raw` sends the key itself to a function
+        that has no transport key. Without it, such a function raises KeyWouldLeak: somebody on
+        the way could have put an old file there. `session` is the session of `requests` that
         asks, where TLS or proxies need one. The other options are those of FunctionKey.
 
         Raises KeyRefused for a key or identity that does not open the function (UnknownKey) or
-        cannot be read. Raises FileRefused for what the function says of itself: WrongAuthor or
-        another SealedFileRefused, WrongFunction, RolledBack, FunctionExpired. Raises Unreachable
-        where nobody answers, UnexpectedAnswer where the function does not say what it is,
+        cannot be read, and for a function without a transport key (KeyWouldLeak). Raises
+        FileRefused for what the function says of itself: WrongAuthor or another
+        SealedFileRefused, WrongFunction, RolledBack, FunctionExpired. Raises Unreachable where
+        nobody answers, UnexpectedAnswer where the function does not say what it is,
         UnnamedFunction where nothing names the function, UsageError for a URL that is no
         address, and SealError if the file `seen` is damaged.
         """
@@ -211,11 +236,14 @@ class FunctionKey(KeyAuth):
         )
         ask: Ask = partial(where.find, choose)
         header, secret = ask()
+        if not raw:
+            where.check_transport_key(header)
         found = cls(
             FUNCTION_KEY.encode(secret),
             function=header,
             address=address or where.address,
             sealed_body=sealed_body,
+            pad=pad,
             lifetime=lifetime,
         )
         found._ask = ask
@@ -250,6 +278,11 @@ class FunctionKey(KeyAuth):
     def sealed_body(self) -> bool:
         """Whether bodies travel sealed."""
         return self.credential.sealed_body
+
+    @property
+    def pad(self) -> bool:
+        """Whether sealed requests are padded."""
+        return self.credential.pad
 
     @property
     def lifetime(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -288,6 +289,45 @@ def test_what_could_not_come_back_sealed_is_not_sent(
     with pytest.raises(UsageError, match="headers cannot be sealed"):
         requests.get(running.url, headers={"X-A": "x" * 70_000}, auth=key, timeout=10)
     assert running.requests == []
+
+
+SIZES = [0, 1, 1000, 30_000, 65_536, 200_000]
+
+
+@pytest.mark.parametrize("pieces", [False, True], ids=["bytes", "iterator"])
+def test_a_padded_request_has_one_of_few_lengths(
+    seen: tuple[FunctionKey, Server, list[Answer]], pieces: bool
+) -> None:
+    key, running, _ = seen
+    key = FunctionKey(key.text, function=key.function, sealed_body=True, pad=True)
+    for size in SIZES:
+        body = os.urandom(size)
+        with pytest.raises(UnexpectedAnswer):
+            requests.post(running.url, data=iter([body]) if pieces else body, auth=key, timeout=10)
+        sent = running.last
+        length = len(sent.body)
+        assert length >= size
+        assert length % 65_536 == 0 or length & (length - 1) == 0
+        said = token_in(sent)
+        assert said.session is not None
+        opener = Opener(request_key(said.session))
+        assert b"".join(opener.feed(sent.body)) == body
+        opener.finish()
+
+
+@pytest.mark.parametrize("pieces", [False, True], ids=["bytes", "iterator"])
+def test_a_real_function_takes_a_padded_request(function: Function, url: str, pieces: bool) -> None:
+    key = FunctionKey(function.key, function=function.sealed.header, sealed_body=True, pad=True)
+    for size in SIZES:
+        body = b"x" * size
+        answer = requests.post(url, data=iter([body]) if pieces else body, auth=key, timeout=10)
+        assert answer.json()[1] == body.decode()
+
+
+def test_only_sealed_bodies_are_padded(key: FunctionKey) -> None:
+    assert not key.pad
+    with pytest.raises(UsageError, match="only sealed bodies are padded"):
+        FunctionKey(key.text, function=key.function, pad=True)
 
 
 def test_a_body_of_text_in_pieces_is_refused(

@@ -17,12 +17,14 @@ from faas_seal import (
     KeyWouldLeak,
     RolledBack,
     UnexpectedAnswer,
+    UnknownTransportKey,
     UnnamedFunction,
     Unreachable,
     UsageError,
     WrongAuthor,
     WrongFunction,
 )
+from faas_seal.scan.search import Search
 from faas_sealed.formats.errors import (
     FileRefused,
     FunctionExpired,
@@ -262,18 +264,51 @@ def test_tokens_are_taken_up_where_they_are_wanted_now() -> None:
         return problem(RawKeyRefused)
 
     with server(answer) as running:
-        found = discover(running.url, own)
+        found = discover(running.url, own, raw=True)
         assert requests.post(running.url, data=b"x", auth=found, timeout=10).text == "x"
+        assert not found.raw
 
 
-def test_the_raw_key_never_takes_a_tokens_place() -> None:
+def test_a_function_without_a_transport_key_is_called_only_by_who_asks_for_the_raw_key() -> None:
+    own = os.urandom(32)
+    lines = sealed(own, transport=None).lines
+    search = Search({"key": own})
+    with server(
+        lambda asked: Answer(body=lines if asked.path == DISCOVERY_PATH else asked.body)
+    ) as running:
+        for options in ({}, {"sealed_body": True}):
+            with pytest.raises(KeyWouldLeak, match="shows no transport key") as refused:
+                discover(running.url, own, **options)
+            assert "raw=True" in refused.value.hint
+        assert search.in_bytes(str(running.requests).encode(), "requests") == set()
+        found = discover(running.url, own, raw=True)
+        assert found.raw
+        assert requests.post(running.url, data=b"x", auth=found, timeout=10).text == "x"
+        assert search.in_bytes(str(running.requests).encode(), "requests")
+        with pytest.raises(UnknownTransportKey):
+            discover(running.url, own, raw=True, sealed_body=True)
+
+
+def test_an_old_header_that_still_verifies_takes_no_key_from_a_fresh_caller() -> None:
+    own = os.urandom(32)
+    now, before = sealed(own, created=6), sealed(own, created=5, transport=None)
+    lines = now.lines
+    with server(lambda _: Answer(body=lines)) as running:
+        discover(running.url, own)
+        lines = before.lines
+        with pytest.raises(KeyWouldLeak):
+            discover(running.url, own)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_raw_key_never_takes_a_tokens_place(raw: bool) -> None:
     own = os.urandom(32)
     lines = sealed(own).lines
     refusal = problem(MalformedKey)
     with server(
         lambda asked: Answer(body=lines) if asked.path == DISCOVERY_PATH else refusal
     ) as running:
-        found = discover(running.url, own)
+        found = discover(running.url, own, raw=raw)
         lines = sealed(own, created=6, transport=None).lines
         with pytest.raises(KeyWouldLeak, match="no longer has a transport key"):
             requests.get(running.url, auth=found, timeout=10)

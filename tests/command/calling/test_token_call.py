@@ -26,6 +26,7 @@ from tests.command.deployed import ONE, sealed, token_in
 from tests.command.servers import Answer, Server, server
 from tests.support import Function, serve
 
+WEEK = 7 * 24 * 60 * 60
 HANDLER = {
     "handler.py": """\
 def handle(event, context):
@@ -144,6 +145,21 @@ def test_a_lifetime_is_that_of_the_key(gateway: Server) -> None:
     key = FunctionKey(key.text, function=sealed(key.secret, function="greet").header, lifetime=20)
     requests.post(f"{gateway.url}/async-function/greet", auth=key, timeout=10)
     assert 10 < token_in(gateway.last, "greet").exp - time.time() <= 20
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, WEEK + 1, 10**400])
+def test_a_lifetime_that_no_bound_token_may_have_is_refused_at_once(lifetime: int) -> None:
+    key = FunctionKey.generate()
+    header = sealed(key.secret, function="greet").header
+    with pytest.raises(UsageError, match=r"one request .* at most 7 days") as refused:
+        FunctionKey(key.text, function=header, lifetime=lifetime)
+    assert str(WEEK) in refused.value.hint
+    assert FunctionKey(key.text, function=header, lifetime=WEEK).lifetime == WEEK
+
+
+def test_the_longest_lifetime_is_one_that_a_function_takes(function: Function) -> None:
+    key = FunctionKey(function.key, function=function.sealed.header, lifetime=WEEK)
+    assert requests.get(url(function), auth=key, timeout=10).ok
 
 
 @pytest.mark.parametrize("path", ["/a%2541", "/a//b", "/a%3Fb", "/%23", "/%00", "/%ff"])

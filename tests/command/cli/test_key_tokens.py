@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from faas_seal.project.keystore import Keystore
+from faas_seal.scan.search import Search
 from faas_sealed.formats.errors import UnknownKey
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
@@ -280,6 +281,16 @@ def test_a_sealed_body_arrives_and_its_answer_is_opened(direct: list[str], run: 
     assert json.loads(answer) == ["GET", "/", {}, ""]
 
 
+@pytest.mark.usefixtures("project")
+def test_a_padded_body_arrives(direct: list[str], run: Run, gateway: Server) -> None:
+    answer = run("invoke", *direct, "--sealed", "--pad", input="from a pipe").stdout
+    assert json.loads(answer)[3] == "from a pipe"
+    for body in ("", "x" * 3000):
+        run("invoke", "tested", "--sealed", "--pad", "-d", body, status=5)
+        assert len(gateway.last.body) == (4096 if body else 256)
+    assert "--sealed" in run("invoke", "tested", "--pad", "-d", "", status=2).stderr
+
+
 def test_the_status_inside_counts(direct: list[str], run: Run) -> None:
     result = run("invoke", *direct, "--sealed", "--path", "teapot", "-d", "", status=5)
     assert result.stdout == "no"
@@ -401,12 +412,13 @@ def test_a_header_is_for_one_request(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_header_may_be_for_any_request_and_live_longer(run: Run) -> None:
-    for text, seconds in (("90s", 90), ("24h", 86_400), ("30d", 30 * 86_400)):
+    for text, seconds in (("90s", 90), ("24h", 86_400), ("366d", 366 * 86_400)):
         found = printed(run, "tested", "--any-request", "--lifetime", text)
         assert found.bind is None
         assert seconds - 10 < found.exp - time.time() <= seconds
     for options in (
         ["--any-request", "--path", "x"],
+        ["--any-request", "--lifetime", "367d"],
         ["--lifetime", "a day"],
         ["--lifetime", "0"],
         ["--lifetime", "9" * 400 + "h"],
@@ -415,6 +427,44 @@ def test_a_header_may_be_for_any_request_and_live_longer(run: Run) -> None:
         ["--raw", "--any-request"],
     ):
         run("header", "tested", *options, status=2)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_lifetime_that_is_too_long_says_what_can_be_had(run: Run) -> None:
+    assert printed(run, "tested", "--lifetime", "7d").bind is not None
+    said = run("header", "tested", "--lifetime", "8d", status=2).stderr
+    assert "a token for one request lives at least a second, and at most 7 days" in said
+    assert "hint: --lifetime 7d, or --any-request, which lives up to 366d" in said
+    said = run("header", "tested", "--any-request", "--lifetime", "367d", status=2).stderr
+    assert "at most 366 days" in said
+    assert "hint: --lifetime 366d" in said
+
+
+@pytest.mark.usefixtures("project")
+def test_one_call_asks_for_no_ticket(run: Run, gateway: Server) -> None:
+    run("invoke", "tested", "-d", "")
+    assert token_in(gateway.last).resume is None
+    assert printed(run, "tested").resume is None
+
+
+def test_a_function_that_shows_no_transport_key_gets_the_raw_key_on_purpose_only(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FUNCTION_KEY.encode(KEY)
+    monkeypatch.setenv("KEY", text)
+    lines = sealed(KEY, transport=None).lines
+    with server(lambda _: Answer(body=lines)) as running:
+        words = [f"{running.url}/function/tested", "--author", AUTHOR, "--key-env", "KEY"]
+        for verb in (["invoke", "-d", ""], ["header"]):
+            said = run(*verb, *words, status=3)
+            assert "shows no transport key, so the key could only be sent raw" in said.stderr
+            assert "--raw sends the key itself" in said.stderr
+            assert text not in said.output
+        run("invoke", "-d", "", "--sealed", *words, status=3)
+        assert Search({"key": KEY}).in_bytes(str(running.requests).encode(), "requests") == set()
+        run("invoke", "-d", "", *words, "--raw")
+        assert Search({"key": KEY}).in_bytes(str(running.requests).encode(), "requests")
+        assert run("header", *words, "--raw").stdout == f"{KEY_HEADER}: {text}\n"
 
 
 @pytest.mark.usefixtures("project")

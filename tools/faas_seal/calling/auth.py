@@ -30,7 +30,7 @@ class KeyAuth(AuthBase):
         self._ask = ask
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        credential = self.credential
+        credential = self.credential  # another thread may replace it
         if credential.function is None or (credential.raw and self._ask is None):
             present_raw(request, credential.function_key)
             request.register_hook("response", drop_on_redirect)  # type: ignore[no-untyped-call]
@@ -38,26 +38,29 @@ class KeyAuth(AuthBase):
             TokenCall(request, self._renew).begin(request, credential)
         return request
 
-    def _renew(self) -> Credential | None:
-        """Ask the function anew; return its new credential, or None if there is nothing new.
+    def _renew(self, refused: Credential) -> Credential | None:
+        """Return the credential that takes the place of a refused one, or None if none does.
 
-        Raises KeyWouldLeak where the raw key would take a token's place.
+        The function is asked anew, unless another call has done that meanwhile. Raises
+        KeyWouldLeak where the raw key would take a token's place.
         """
         if self._ask is None:
             return None
-        before = self.credential
-        try:
-            function, function_key = self._ask()
-        except (Unreachable, UnexpectedAnswer):
-            return None
-        if not before.raw and function.transport is None:
-            raise KeyWouldLeak(
-                "the function took key tokens and no longer has a transport key: the raw key is "
-                "not sent instead",
-                hint="if its author did so on purpose, discover the function anew",
-            )
-        self.credential = replace(before, function=function, function_key=function_key)
-        return None if _opening(before) == _opening(self.credential) else self.credential
+        if _opening(self.credential) == _opening(refused):
+            try:
+                function, function_key = self._ask()
+            except (Unreachable, UnexpectedAnswer):
+                return None
+            if not refused.raw and function.transport is None:
+                raise KeyWouldLeak(
+                    "the function took key tokens and no longer has a transport key: the raw key "
+                    "is not sent instead",
+                    hint="if its author did so on purpose, discover the function anew, with "
+                    "raw=True",
+                )
+            self.credential = replace(refused, function=function, function_key=function_key)
+        renewed = self.credential
+        return None if _opening(renewed) == _opening(refused) else renewed
 
 
 def _opening(credential: Credential) -> tuple[bytes | None, bytes]:

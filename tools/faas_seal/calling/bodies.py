@@ -22,6 +22,7 @@ from faas_sealed.formats.stream import (
     seal_pieces,
 )
 from faas_sealed.formats.wire import KEY_HEADER
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ProtocolError
@@ -58,12 +59,20 @@ class CallResponse(requests.Response):
         made.session = "" if session is None else SESSION.encode(session)
         return made
 
+    def __getstate__(self) -> Any:
+        """Return what a pickle holds: not the hooks of the request, which know its secrets."""
+        state: Any = super().__getstate__()
+        state["request"] = self.request.copy()
+        state["request"].hooks = default_hooks()
+        return state
 
-def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
+
+def seal_request(request: requests.PreparedRequest, session: bytes, *, pad: bool = False) -> None:
     """Seal headers and body of a request in place, for a session (32 bytes).
 
     A body of bytes becomes one of bytes; any other is read and sealed piece by piece as it is
-    sent. Raises UsageError for headers that do not fit.
+    sent. With `pad`, the length that is sent says little about the body's. Raises UsageError for
+    headers that do not fit.
     """
     inside, outside = [], CaseInsensitiveDict[str]()
     for name, value in request.headers.items():
@@ -77,7 +86,8 @@ def seal_request(request: requests.PreparedRequest, session: bytes) -> None:
     outside.pop("Transfer-Encoding", None)
     outside.update({"Content-Type": CONTENT_TYPE, "Accept-Encoding": "identity"})
     outside["User-Agent"] = "faas-seal"
-    stream = seal_pieces(request_key(session), Head(tuple(inside)), _pieces(request.body))
+    head, pieces = Head(tuple(inside)), _pieces(request.body)
+    stream = seal_pieces(request_key(session), head, pieces, pad=pad)
     try:
         first = next(stream)
     except ValueError as error:

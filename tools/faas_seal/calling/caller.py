@@ -38,7 +38,7 @@ class Caller:
     `stack` is the stack file of the project that they are in, whether it exists or not. `key` is
     the source of a function key, `identity` a key file or `-`, `author` a public key (32
     bytes). `function` is the function's name, where the address does not say it. With `raw`,
-    the key itself is sent.
+    the key itself is sent. They make one call, and so ask for no ticket.
     """
 
     stack: Path
@@ -52,15 +52,16 @@ class Caller:
         """Return the name of the function at an address, or an empty string."""
         return self.function or function_in(url)
 
-    def auth_at(self, url: str, *, sealed_body: bool = False) -> KeyAuth:
+    def auth_at(self, url: str, *, sealed_body: bool = False, pad: bool = False) -> KeyAuth:
         """Return the authentication for the function at an address.
 
-        If an author is given, the function is asked what they have signed. Raises UsageError,
-        KeyRefused or FileRefused, and what `Discovery.look` raises.
+        If an author is given, the function is asked what they have signed. `sealed_body` and
+        `pad` are those of Credential. Raises UsageError, KeyRefused or FileRefused, and what
+        `Discovery.look` raises.
         """
         check_address(url)
         if self.author is not None:
-            return self._discovered(url, self.author, sealed_body=sealed_body)
+            return self._discovered(url, self.author, sealed_body=sealed_body, pad=pad)
         name, given = self.name_at(url), self._given()
         if not name and given is None:
             raise UnknownKeyForAddress(
@@ -75,12 +76,13 @@ class Caller:
                 f"no key is given for {name}, which is no function of this project",
                 hint="give the public key of its author, or its key",
             )
-        return KeyAuth(self._credential(name, given, header, base_address(url), sealed_body))
+        address = base_address(url)
+        return KeyAuth(self._credential(name, given, header, address, sealed_body, pad))
 
-    def auth_of(self, name: str, *, sealed_body: bool = False) -> KeyAuth:
+    def auth_of(self, name: str, *, sealed_body: bool = False, pad: bool = False) -> KeyAuth:
         """Return the authentication for a function of this project. Raises as `auth_at` does."""
         given, header = self._given(), self._in_project(name)
-        return KeyAuth(self._credential(name, given, header, "", sealed_body))
+        return KeyAuth(self._credential(name, given, header, "", sealed_body, pad))
 
     def _credential(
         self,
@@ -89,6 +91,7 @@ class Caller:
         header: Header | None,
         address: str,
         sealed_body: bool,
+        pad: bool,
     ) -> Credential:
         if header is None and isinstance(given, PrivateKey):
             raise IdentityWithoutFile(
@@ -97,9 +100,9 @@ class Caller:
             )
         function_key = self._chosen(name, given, header)
         function = None if self.raw else header
-        return Credential(function_key, function, address, sealed_body)
+        return Credential(function_key, function, address, sealed_body, pad, tickets=False)
 
-    def _discovered(self, url: str, author: bytes, *, sealed_body: bool) -> KeyAuth:
+    def _discovered(self, url: str, author: bytes, *, sealed_body: bool, pad: bool) -> KeyAuth:
         seen = Seen(identity_path().with_name("seen.json"))
         given = self._given()
         where = Discovery.of(url, author, function=self.function, seen=seen)
@@ -110,8 +113,12 @@ class Caller:
         ask = partial(where.find, choose)
         header, function_key = ask()
         if self.raw:
-            return KeyAuth(Credential(function_key, sealed_body=sealed_body))
-        return KeyAuth(Credential(function_key, header, where.address, sealed_body), ask)
+            return KeyAuth(Credential(function_key, sealed_body=sealed_body, pad=pad))
+        where.check_transport_key(header)
+        credential = Credential(
+            function_key, header, where.address, sealed_body, pad, tickets=False
+        )
+        return KeyAuth(credential, ask)
 
     def _given(self) -> _Given | None:
         """Return the function key or the identity that is given, if one is."""

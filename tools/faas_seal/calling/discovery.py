@@ -18,6 +18,7 @@ from faas_sealed.formats.wire import DISCOVERY_PATH
 from faas_seal.calling.addresses import base_address, check_address, function_in
 from faas_seal.calling.sessions import session_to
 from faas_seal.errors import (
+    NoTransportKey,
     RolledBack,
     UnexpectedAnswer,
     UnnamedFunction,
@@ -143,6 +144,16 @@ class Discovery:
             raise FunctionExpired
         self.seen.check(self.address, header)
         return header
+
+    def check_transport_key(self, header: Header) -> None:
+        """Raise NoTransportKey for a header without one: a raw key is sent only if asked for."""
+        if header.transport is None:
+            raise NoTransportKey(
+                f"{self.address} shows no transport key, so the key could only be sent raw",
+                address=self.address,
+                hint="if its author says that this is right, give raw=True: every proxy on the "
+                "way can then read the key",
+            )
 
     def find(self, choose: Callable[[Header], bytes]) -> tuple[Header, bytes]:
         """Return what `look` returns, and the function key that `choose` picks for it."""

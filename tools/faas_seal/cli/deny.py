@@ -35,10 +35,10 @@ def deny(name: str, who: tuple[str, ...], allow: tuple[str, ...], stack_option: 
       faas-seal deny greet --allow Ada
 
     The audit and inspect show key ids, 16 digits. A recipient (seal --to) can be given by
-    name or by the id of their identity, 32 digits. The ids of the keys are written into .secrets/NAME-denied, a
-    secret of OpenFaaS like the transport secret. Once the function is deployed with that
-    secret, an update of the secret is enough; local-run sees it by itself. Without a key
-    and without --allow, this lists the ids that are denied.
+    name or by the id of their identity, 32 digits. The ids of the keys are written into
+    .secrets/NAME-denied, a secret of OpenFaaS like the transport secret. Once the function
+    is deployed with that secret, an update of the secret is enough; local-run sees it by
+    itself. Without a key and without --allow, this lists the ids that are denied.
 
     To drop a recipient for good, seal without them. A denied key still opens a copy of the
     sealed file: only the deployed function denies it.

@@ -10,7 +10,7 @@ from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import Destination, destination
 from faas_seal.calling.caller import Caller
-from faas_seal.calling.tokens import bind_request, make_token
+from faas_seal.calling.tokens import bind_request, make_token, token_expiry
 from faas_seal.cli.caller_options import caller_options
 from faas_seal.cli.shared_options import function_names, pair
 from faas_seal.cli.times import duration, span
@@ -31,7 +31,7 @@ from faas_seal.project.stackfile import check_name
 )
 @click.option("--any-request", is_flag=True, help="Make a token for any request: see above.")
 @click.option(
-    "--lifetime", metavar="DURATION", default="5m", show_default=True, help="Such as 90s, 12h, 30d."
+    "--lifetime", metavar="DURATION", default="5m", show_default=True, help="Such as 90s, 12h, 7d."
 )
 @caller_options
 def header(
@@ -58,13 +58,13 @@ def header(
 
     A function with a transport key gets a key token, bound to method, path, query and
     body as they are sent. With --any-request the token is bound to no request: whoever
-    sees it can use it for an input of their own until it expires. For an asynchronous
-    call the token must live as long as the queue may hold the call: --method POST
-    --lifetime 24h.
+    sees it can use it for an input of their own until it expires. A token for one request
+    lives at most 7 days, and one for any request at most 366. For an asynchronous call the
+    token must live as long as the queue may hold the call: --method POST --lifetime 24h.
 
-    A function without a transport key gets the key itself, and so does any function with
-    --raw. With curl -H "$(…)" a token or key would stand on a command line, where other
-    users of the machine can see it.
+    A function of this project without a transport key gets the key itself, and so does any
+    function with --raw. With curl -H "$(…)" a token or key would stand on a command line,
+    where other users of the machine can see it.
     """
     at_address = "://" in target
     auth = caller.auth_at(target) if at_address else caller.auth_of(check_name(target))
@@ -85,7 +85,8 @@ def header(
         method = (method or ("POST" if data_file else "GET")).upper()
         bind = bind_request(method, to, hashlib.sha256(body).digest())
     seconds = span(lifetime) or duration(lifetime, "--lifetime 5m")
-    token = make_token(held.function, held.function_key, bind=bind, lifetime=seconds)
+    exp = token_expiry(held.function, seconds, bound=bind is not None)
+    token = make_token(held.function, held.function_key, exp, bind=bind)
     click.echo(f"{KEY_HEADER}: {token}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.token import LONGEST_UNBOUND
 
 from faas_seal.deploying import errors as deploying
 from faas_seal.errors import (
@@ -17,8 +18,10 @@ from faas_seal.errors import (
     HomeMissing,
     IdentityWithoutFile,
     KeyFileMissing,
+    LifetimeRefused,
     NoFunctions,
     NoKeyFits,
+    NoTransportKey,
     ProjectMissing,
     SealedFileMissing,
     SealedFileRefused,
@@ -112,6 +115,18 @@ def _about_calls(error: SealError) -> str:
             return "give an address and its author with --author: the function has the file"
         case UnknownTransportKey():
             return "give an address and its author with --author: the function has the key"
+        case NoTransportKey():
+            return (
+                "if its author says that this is right, --raw sends the key itself, readable to "
+                "every proxy on the way"
+            )
+        case LifetimeRefused(bound=True):
+            return (
+                f"--lifetime {error.longest // 86_400}d, or --any-request, "
+                f"which lives up to {LONGEST_UNBOUND // 86_400}d"
+            )
+        case LifetimeRefused():
+            return f"--lifetime {error.longest // 86_400}d"
         case NoKeyFits():
             return "give one with --identity, --key-file, --key-env or --key-command"
         case Unreachable() if not error.hint:

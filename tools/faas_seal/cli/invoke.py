@@ -69,6 +69,7 @@ _HINTS = {
 )
 @click.option("--callback", metavar="URL", help="Where the answer to --async is sent.")
 @click.option("--sealed", is_flag=True, help="Seal the body, and open the answer.")
+@click.option("--pad", is_flag=True, help="Hide the length of the body, with --sealed.")
 @click.option(
     "--session-file",
     metavar="FILE",
@@ -93,6 +94,7 @@ def invoke(
     asynchronous: bool,
     callback: str | None,
     sealed: bool,
+    pad: bool,
     session_file: str | None,
     sealed_file: str | None,
     caller: Caller,
@@ -118,7 +120,9 @@ def invoke(
       faas-seal invoke https://gateway.example/function/greet --key-env GREET_KEY
 
     With --sealed, headers and body travel sealed both ways, in pieces as they come. An
-    answer that is cut short, or that the function has not sealed, ends with status 5.
+    answer that is cut short, or that the function has not sealed, ends with status 5. With
+    --pad, too, the request's length says little about the body's; the setting seal_pad does
+    so for answers.
     With --async, too, the callback brings the sealed answer, and open-answer opens it:
 
     \b
@@ -130,6 +134,8 @@ def invoke(
     """
     if callback and not asynchronous:
         raise UsageError("--callback is for --async")
+    if pad and not sealed:
+        raise UsageError("--pad is for --sealed: only sealed bodies are padded")
     if (session_file is not None) != (asynchronous and sealed):
         raise UsageError(
             "--sealed --async and --session-file go together: the session opens the answer",
@@ -142,9 +148,9 @@ def invoke(
     below = f"/{path.lstrip('/')}" if path else ""
     url = (_queued(called) if asynchronous else called.rstrip("/")) + below
     if "://" in target:
-        auth, name = caller.auth_at(called, sealed_body=sealed), caller.name_at(called)
+        auth, name = caller.auth_at(called, sealed_body=sealed, pad=pad), caller.name_at(called)
     else:
-        auth, name = caller.auth_of(target, sealed_body=sealed), target
+        auth, name = caller.auth_of(target, sealed_body=sealed, pad=pad), target
     if auth.credential.raw and in_clear(url):
         warn(f"the key travels unencrypted to {urlsplit(url).hostname}: use https")
     fields = {"Content-Type": content_type, **dict(map(_header, headers))}
