@@ -52,8 +52,10 @@ if TYPE_CHECKING:
         KeyFileMissing as KeyFileMissing,
         KeyFileRefused as KeyFileRefused,
         KeyWouldLeak as KeyWouldLeak,
+        LifetimeRefused as LifetimeRefused,
         MalformedKeyFile as MalformedKeyFile,
         MalformedSealedFile as MalformedSealedFile,
+        NoTransportKey as NoTransportKey,
         ProjectMissing as ProjectMissing,
         RolledBack as RolledBack,
         SealedFileMissing as SealedFileMissing,
@@ -92,10 +94,11 @@ _NAMES = {
     "faas_seal.calling.sessions": "session",
     "faas_seal.errors": """
         AlteredSealedFile AuthorKeyMissing FunctionKeyMissing HomeMissing InsecureKeyFile
-        KeyFileMissing KeyFileRefused KeyWouldLeak MalformedKeyFile MalformedSealedFile
-        ProjectMissing RolledBack SealedFileMissing SealedFileRefused SourceRefused
-        StackFileRefused UnexpectedAnswer UnknownAuthor UnknownFunction UnknownTransportKey
-        UnnamedFunction Unreachable UnsealedAnswer UsageError WrongAuthor WrongFunction
+        KeyFileMissing KeyFileRefused KeyWouldLeak LifetimeRefused MalformedKeyFile
+        MalformedSealedFile NoTransportKey ProjectMissing RolledBack SealedFileMissing
+        SealedFileRefused SourceRefused StackFileRefused UnexpectedAnswer UnknownAuthor
+        UnknownFunction UnknownTransportKey UnnamedFunction Unreachable UnsealedAnswer
+        UsageError WrongAuthor WrongFunction
     """,
     "faas_seal.function_key": "FunctionKey",
     "faas_seal.keys": "AuthorKey Identity TransportKey",

@@ -66,8 +66,8 @@ class FunctionKey(KeyAuth):
         travel sealed both ways, and `requests` returns the response that was inside. That raises
         UnknownTransportKey where no transport key is known. With `pad` too, the length that is
         sent says little about the request's body; answers are padded if the author has set
-        `seal_pad`. `lifetime` is the lifetime of a token in seconds, at most 604,800 (7 days),
-        or else UsageError is raised.
+        `seal_pad`. `lifetime` is the lifetime of a token in seconds, at most 604,800 (7 days);
+        another raises LifetimeRefused.
         """
         key = FUNCTION_KEY.decode(text)
         super().__init__(Credential(key, function, address, sealed_body, pad, lifetime))

@@ -18,6 +18,7 @@ import faas_seal
 import pytest
 import requests
 from faas_seal import FunctionKey, KeyWouldLeak, UnsealedAnswer
+from faas_seal.calling.tickets import KeptTickets
 from faas_seal.scan.search import Search
 from faas_sealed.formats import errors
 from faas_sealed.formats.errors import SealError
@@ -92,6 +93,32 @@ def test_a_discovered_function_is_called_with_tickets(function: Granting) -> Non
     key = function.discovered()
     assert [post(function, key).text for _ in range(2)] == ["hello", "hello"]
     assert function.forms == ["sealed", "resumed"]
+
+
+def test_a_ticket_is_for_the_server_that_has_brought_it(function: Granting) -> None:
+    key = function.key()
+    with granting() as other:
+        for one in (function, other, function, other):
+            assert post(one, key).text == "hello"
+        assert function.forms == other.forms == ["sealed", "resumed"]
+        assert leaks_in(other) == set()
+
+
+def test_few_tickets_are_kept() -> None:
+    kept, now = KeptTickets(), int(time.time())
+    resume, context = os.urandom(32), sealed(KEY).header.context
+    text = grant_ticket(ticket_root(ONE), KEY, resume, now + 3600, context)
+    urls = [f"https://gateway-{number}.example/function/tested" for number in range(40)]
+    for url in urls:
+        kept.keep(url, text, resume)
+        assert kept.take(url, now) is not None
+    assert kept.take(urls[0], now) is None
+    assert sum(kept.take(url, now) is not None for url in urls) == 16
+    ticket = kept.take(urls[-1], now)
+    assert ticket is not None
+    kept.drop(ticket)
+    assert kept.take(urls[-1], now) is None
+    assert kept.take(urls[-2], now) is not None
 
 
 def test_a_token_lives_as_long_with_a_ticket_as_without(function: Granting) -> None:
@@ -566,10 +593,12 @@ def test_a_copy_or_pickle_of_a_key_has_no_ticket(function: Granting) -> None:
     key = function.key()
     post(function, key)
     search = secrets_of(function)
-    assert search.in_bytes(pickle.dumps(key.credential.ticket.take(0)), "the ticket itself")
+    assert search.in_bytes(
+        pickle.dumps(key.credential.kept.take(function.url, 0)), "the ticket itself"
+    )
     pickled = pickle.dumps(key)
     assert search.in_bytes(pickled, "pickle") == set()
-    for shown in (repr(key), repr(vars(key)), repr(key.credential), str(key.credential.ticket)):
+    for shown in (repr(key), repr(vars(key)), repr(key.credential), str(key.credential.kept)):
         assert search.in_bytes(shown.encode(), "repr") == set()
     for other in (copy.deepcopy(key), pickle.loads(pickled)):  # noqa: S301
         assert other == key

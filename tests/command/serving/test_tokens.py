@@ -68,6 +68,22 @@ def test_python_calls_the_project_and_by_discovery(sealed: tuple[Project, LocalR
     assert requests.post(f"{url}/x", data=b"answer = 'x'", auth=found, timeout=10).text == "x"
 
 
+@pytest.mark.parametrize("sealed_body", [False, True], ids=["in clear", "sealed"])
+def test_python_calls_again_with_tickets(
+    sealed: tuple[Project, LocalRun], sealed_body: bool
+) -> None:
+    project, running = sealed
+    url = f"http://127.0.0.1:{running.port}/function/program"
+    key = FunctionKey.of_project("program", project.folder, sealed_body=sealed_body)
+    sent = []
+    for _ in range(3):
+        answer = requests.post(url, data=b"answer = 'x'", auth=key, timeout=PATIENCE)
+        assert (answer.status_code, answer.text) == (200, "x")
+        assert "X-Function-Ticket" not in answer.headers
+        sent.append(answer.request.headers["X-Function-Key"].partition("_")[0])
+    assert sent == ["fsx1", "fsxr1", "fsxr1"]
+
+
 def test_an_identity_calls_from_a_folder_with_nothing_else(
     sealed: tuple[Project, LocalRun], tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from faas_sealed.formats.header import Header
 
-from faas_seal.calling.tickets import KeptTicket
+from faas_seal.calling.tickets import KeptTickets
 from faas_seal.calling.tokens import check_lifetime
 from faas_seal.errors import UnknownTransportKey, UsageError
 
@@ -19,8 +19,8 @@ class Credential:
     known. `address` is the function's own address, where it is not `…/function/NAME`. With
     `sealed_body`, bodies travel sealed both ways, and with `pad` the request's is padded.
     `lifetime` is the lifetime of a token in seconds, or None for the usual one. `tickets` tells
-    whether key tokens ask for a ticket, which `ticket` then keeps; a credential that replaces
-    this one begins without.
+    whether key tokens ask for tickets, which `kept` then holds; a credential that replaces this
+    one begins without.
 
     Raises UnknownTransportKey where bodies could not be sealed, LifetimeRefused, and UsageError
     for padding without sealed bodies.
@@ -33,7 +33,7 @@ class Credential:
     pad: bool = False
     lifetime: int | None = None
     tickets: bool = True
-    ticket: KeptTicket = field(default_factory=KeptTicket, init=False, repr=False, compare=False)
+    kept: KeptTickets = field(default_factory=KeptTickets, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.lifetime is not None:

@@ -89,32 +89,24 @@ class TokenCall:
         """Present the key in `request`; with a ticket only if `resuming`."""
         request.body = self._body
         request.headers = self._headers.copy()
+        url = request.url or ""
         function = credential.function
         if function is None or function.transport is None:
             present_raw(request, credential.function_key)
             return _Presented(credential)
-        to = destination(request.url or "", function.function, credential.address)
-        digest, session = no_body(), None
-        if credential.sealed_body:
-            if request.method == "HEAD":
-                raise UsageError(
-                    "a HEAD has no answer that could come sealed",
-                    hint="make this call without sealed bodies",
-                )
-            session = os.urandom(SESSION_BYTES)
-        else:
-            digest = _digest(self._body, self._position)
+        to = destination(url, function.function, credential.address)
+        session = _new_session(request) if credential.sealed_body else None
+        digest = _digest(self._body, self._position) if session is None else no_body()
         bind = bind_request(request.method or "", to, digest)
         lifetime = credential.lifetime or (QUEUE_LIFETIME if to.queued else LIFETIME)
         exp = token_expiry(function, lifetime, bound=True)
-        ticket = credential.ticket.take(exp) if resuming and not to.queued else None
-        resume = None
+        ticket = credential.kept.take(url, exp) if resuming and not to.queued else None
+        # The answer of a queue comes to somebody else, and a ticket is good for an hour.
+        asks = credential.tickets and not to.queued and lifetime < TICKET_LIFETIME
+        resume = os.urandom(RESUME_BYTES) if asks and ticket is None else None
         if ticket is not None:
             token = seal_resumed(ticket, exp, function.context, bind=bind, session=session)
         else:
-            # The answer of a queue comes to somebody else, and a ticket is good for an hour.
-            if credential.tickets and not to.queued and lifetime < TICKET_LIFETIME:
-                resume = os.urandom(RESUME_BYTES)
             own_key = credential.function_key
             token = make_token(function, own_key, exp, bind=bind, session=session, resume=resume)
         if session is not None:
@@ -127,7 +119,7 @@ class TokenCall:
     ) -> CallResponse:
         """Return the response as the caller is to see it; a hook of `requests`."""
         if presented.ticket is not None and _says(response, _USELESS_TICKET):
-            presented.credential.ticket.drop(presented.ticket)
+            presented.credential.kept.drop(presented.ticket)
             if self._rewind():
                 credential = presented.credential
                 response, presented = self._again(response, credential, settings, resuming=False)
@@ -179,7 +171,7 @@ def _shown(response: requests.Response, presented: _Presented) -> CallResponse:
         answer = open_answer(response, presented.session)
     text = answer.headers.pop(TICKET_HEADER, "")
     if presented.resume is not None and not refused:
-        presented.credential.ticket.keep(text, presented.resume)
+        presented.credential.kept.keep(response.request.url or "", text, presented.resume)
     return answer
 
 
@@ -187,6 +179,16 @@ def _says(response: requests.Response, errors: tuple[type[SealError], ...]) -> b
     """Tell whether a response is the problem document of one of some errors."""
     problem = problem_in(response)
     return problem is not None and issubclass(problem.error, errors)
+
+
+def _new_session(request: requests.PreparedRequest) -> bytes:
+    """Return the session (32 bytes) of a request with sealed bodies."""
+    if request.method == "HEAD":
+        raise UsageError(
+            "a HEAD has no answer that could come sealed",
+            hint="make this call without sealed bodies",
+        )
+    return os.urandom(SESSION_BYTES)
 
 
 def _whole(body: Any) -> Any:

@@ -120,14 +120,15 @@ def invoke(
       faas-seal invoke https://gateway.example/function/greet --key-env GREET_KEY
 
     With --sealed, headers and body travel sealed both ways, in pieces as they come. An
-    answer that is cut short, or that the function has not sealed, ends with status 5. With
-    --pad, too, the request's length says little about the body's; the setting seal_pad does
-    so for answers.
+    answer that is cut short, or that the function has not sealed, ends with status 5.
     With --async, too, the callback brings the sealed answer, and open-answer opens it:
 
     \b
       faas-seal invoke greet --sealed --async --session-file call.session -d 'hello'
       faas-seal open-answer --session-file call.session < callback
+
+    With --sealed --pad, the length of the request says little about the body's. For answers
+    the setting seal_pad does the same.
 
     If the handler fails, its sealed trace is opened with the key and the sealed file in
     sealed/, and printed to standard error. Redirects are not followed.
