@@ -35,8 +35,8 @@ class FunctionKey(KeyAuth):
     Where the function's transport key is known, each request gets a token of its own. A token
     is good for that one request, and for five minutes (24 hours for /async-function/).
     Redirects are not followed. The first answer brings a ticket, with which the tokens of the
-    next hour cost less. It stays in this object, and threads can share that. If the function
-    does not take the ticket, the request is made once more with a full token.
+    next hour cost less. It stays in this object, which threads can share. If the function does
+    not take the ticket, the request is made once more without it.
 
     The raw key is sent where nothing but the key is known, or the sealed file names no
     transport key; after discovery only with `raw`. It does not follow a redirect to another

@@ -20,7 +20,7 @@ from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, author_public
 from faas_sealed.formats.stream import CONTENT_TYPE, Head, request_key, response_key, seal_pieces
 from faas_sealed.formats.token import KeyToken, request_binding
-from faas_sealed.formats.wire import KEY_HEADER
+from faas_sealed.formats.wire import DISCOVERY_PATH, KEY_HEADER
 
 from tests.command.conftest import Run
 from tests.command.deployed import (
@@ -465,6 +465,25 @@ def test_a_function_that_shows_no_transport_key_gets_the_raw_key_on_purpose_only
         run("invoke", "-d", "", *words, "--raw")
         assert Search({"key": KEY}).in_bytes(str(running.requests).encode(), "requests")
         assert run("header", *words, "--raw").stdout == f"{KEY_HEADER}: {text}\n"
+
+
+def test_a_function_that_has_lost_its_transport_key_gets_no_raw_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", FUNCTION_KEY.encode(KEY))
+    files = iter([sealed(KEY), sealed(KEY, created=6, transport=None)])
+
+    def answer(asked: Request) -> Answer:
+        if asked.path.endswith(DISCOVERY_PATH):
+            return Answer(body=next(files).lines)
+        return problem(UnknownKey)
+
+    with server(answer) as running:
+        words = [f"{running.url}/function/tested", "--author", AUTHOR, "--key-env", "KEY"]
+        said = run("invoke", "-d", "", *words, status=3).stderr
+        assert Search({"key": KEY}).in_bytes(str(running.requests).encode(), "requests") == set()
+    assert "no longer has a transport key" in said
+    assert "--raw sends the key itself" in said
 
 
 @pytest.mark.usefixtures("project")

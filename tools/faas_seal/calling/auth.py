@@ -12,7 +12,7 @@ from requests.auth import AuthBase
 from faas_seal.calling.credential import Credential
 from faas_seal.calling.raw_key import drop_on_redirect, present_raw
 from faas_seal.calling.token_call import TokenCall
-from faas_seal.errors import KeyWouldLeak, UnexpectedAnswer, Unreachable
+from faas_seal.errors import NoTransportKey, UnexpectedAnswer, Unreachable
 
 # Asks a function what its author has signed; returns that, and the function key for it.
 Ask = Callable[[], tuple[Header, bytes]]
@@ -42,7 +42,7 @@ class KeyAuth(AuthBase):
         """Return the credential that takes the place of a refused one, or None if none does.
 
         The function is asked anew, unless another call has done that meanwhile. Raises
-        KeyWouldLeak where the raw key would take a token's place.
+        NoTransportKey where the raw key would take a token's place.
         """
         if self._ask is None:
             return None
@@ -52,9 +52,10 @@ class KeyAuth(AuthBase):
             except (Unreachable, UnexpectedAnswer):
                 return None
             if not refused.raw and function.transport is None:
-                raise KeyWouldLeak(
+                raise NoTransportKey(
                     "the function took key tokens and no longer has a transport key: the raw key "
                     "is not sent instead",
+                    address=refused.address,
                     hint="if its author did so on purpose, discover the function anew, with "
                     "raw=True",
                 )

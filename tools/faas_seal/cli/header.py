@@ -62,9 +62,9 @@ def header(
     lives at most 7 days, and one for any request at most 366. For an asynchronous call the
     token must live as long as the queue may hold the call: --method POST --lifetime 24h.
 
-    A function of this project without a transport key gets the key itself, and so does any
-    function with --raw. With curl -H "$(…)" a token or key would stand on a command line,
-    where other users of the machine can see it.
+    Without --author, a function whose transport key is not known here gets the key itself;
+    with --raw any function does. With curl -H "$(…)" a token or key would stand on a
+    command line, where other users of the machine can see it.
     """
     at_address = "://" in target
     auth = caller.auth_at(target) if at_address else caller.auth_of(check_name(target))

@@ -113,7 +113,7 @@ def invoke(
 
     For someone else's function you need no file. Give its author's public key: the
     function is asked what they have signed, and your key or identity opens it. An identity
-    is never sent.
+    is never sent, and with --author the key itself only where --raw says so.
 
     \b
       faas-seal invoke https://gateway.example/function/greet --author fsap1_…
