@@ -1,4 +1,4 @@
-"""Sealed files, key tokens and zips made by hand, so that they can break any one rule.
+"""Sealed files, tokens, tickets and zips made by hand, so that they can break any one rule.
 
 Built on the second implementation, so that nothing here follows `faas_sealed`.
 """
@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.formats.second import hpke
-from tests.formats.second.suite import aead_seal, context, hkdf
+from tests.formats.second.suite import aead_seal, context, hkdf, salted_seal
 from tests.formats.second.text import base64_encode
+from tests.formats.second.ticket import confirmation
 
 SEED = bytes(range(32))
 CONTENT_KEY = bytes(range(32, 64))
@@ -25,6 +26,9 @@ FUNCTION_KEY = bytes(range(64, 96))
 SALT = bytes(range(16))
 TRANSPORT_SEED = bytes(range(96, 128))
 IDENTITY_SEED = bytes(range(128, 160))
+RESUME = bytes(range(224, 256))
+RANDOM = bytes(range(32))
+EXP = 1_800_000_000
 
 
 def public(seed: bytes = SEED) -> bytes:
@@ -86,15 +90,15 @@ def grant(key: bytes = FUNCTION_KEY, seed: bytes = IDENTITY_SEED, info: bytes = 
     info = info or b"faas-seal/v1 grant\0" + context("greet", public())
     identity = hpke.public(seed)
     return {
-        "id": hashlib.sha256(identity).digest()[:8].hex(),
+        "id": hashlib.sha256(identity).digest()[:16].hex(),
         "sealed": base64_encode(hpke.seal(identity, key, info)),
     }
 
 
 def token_line(**changes: Any) -> bytes:
     """Return the JSON of a key token, valid but for what `changes` replaces."""
-    members = {"bind": None, "exp": 1_800_000_000, "key": base64_encode(FUNCTION_KEY)}
-    members |= {"session": None} | changes
+    members = {"bind": None, "exp": EXP, "key": base64_encode(FUNCTION_KEY)}
+    members |= {"resume": None, "session": None} | changes
     return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -102,6 +106,42 @@ def token_text(line: bytes, seed: bytes = TRANSPORT_SEED, info: bytes = b"") -> 
     """Seal any bytes as a key token."""
     info = info or b"faas-seal/v1 token\0" + context("greet", public())
     return "fsx1_" + base64_encode(hpke.seal(hpke.public(seed), line, info))
+
+
+def ticket(
+    key: bytes = FUNCTION_KEY,
+    resume: bytes = RESUME,
+    texp: int = EXP + 3600,
+    seed: bytes = TRANSPORT_SEED,
+    aad: bytes = b"",
+) -> bytes:
+    """Return a ticket, 104 bytes if `key` and `resume` have 32."""
+    granted = key + resume + texp.to_bytes(8, "big")
+    aad = aad or context("greet", public())
+    return salted_seal(hkdf(seed, "ticket root"), "ticket", granted, aad, RANDOM)
+
+
+def ticket_text(ticket: bytes, texp: int = EXP + 3600, resume: bytes = RESUME) -> str:
+    """Return what `X-Function-Ticket` says of any bytes."""
+    granted = texp.to_bytes(8, "big") + ticket
+    return "fsxt1_" + base64_encode(granted + confirmation(resume, granted))
+
+
+def resumed_content(
+    flags: int = 0,
+    bind: bytes = bytes(32),
+    exp: int = EXP,
+    session: bytes = bytes(32),
+) -> bytes:
+    return bytes([flags]) + bind + exp.to_bytes(8, "big") + session
+
+
+def resumed_text(
+    content: bytes, ticket: bytes, resume: bytes = RESUME, aad: bytes | None = None
+) -> str:
+    """Seal any bytes as a resumed token, with any ticket."""
+    aad = context("greet", public()) + ticket if aad is None else aad
+    return "fsxr1_" + base64_encode(ticket + salted_seal(resume, "resumed", content, aad, RANDOM))
 
 
 def sign(header: bytes, ciphertext: bytes, seed: bytes = SEED) -> bytes:

@@ -9,13 +9,20 @@ from faas_sealed.formats.file import verify_lines
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_PUBLIC, TRANSPORT_SEED
 from faas_sealed.formats.primitives import context
-from faas_sealed.formats.token import check_path, open_token, request_binding
+from faas_sealed.formats.token import (
+    KeyToken,
+    check_path,
+    open_token,
+    request_binding,
+    token_id,
+)
 
 from tests.formats.second import hpke
 from tests.formats.second.file import read_lines
 from tests.formats.second.suite import Refused
 from tests.formats.second.text import base64_decode, key_text, parse_key
-from tests.formats.second.token import binding, decode_path, read_token
+from tests.formats.second.token import binding, check_time, decode_path, read_token
+from tests.formats.second.token import token_id as second_token_id
 from tests.formats.vector import Results, Vector
 
 
@@ -23,8 +30,19 @@ def first_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     author = AUTHOR_PUBLIC.decode(vector.text("author"))
     transport = PrivateKey(TRANSPORT_SEED.decode(vector.text("transport")))
     token = open_token(vector.text("token"), transport, context(vector.text("function"), author))
+    return first_judged(token, vector), {}
+
+
+def first_judged(token: KeyToken, vector: Vector) -> Results:
+    """Judge a key token or resumed token that has opened: when, and for what."""
     token.check_time(float(vector["now"]))
-    results = {"key": FUNCTION_KEY.encode(token.key).encode(), "exp": str(token.exp).encode()}
+    results = {
+        "key": FUNCTION_KEY.encode(token.key).encode(),
+        "exp": str(token.exp).encode(),
+        "token-id": token_id(vector.text("token")).encode(),
+    }
+    if token.resume is not None:
+        results["resume"] = token.resume
     if token.session is not None:
         results["session"] = token.session
     if token.bind is not None:
@@ -37,27 +55,32 @@ def first_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:
         bind = request_binding(vector.text("method"), path, vector["query"], digest)
         token.check_request(bind)
         results |= {"decoded-path": path.encode(), "binding": bind}
-    return results, {}
+    return results
 
 
 def second_token(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     author = parse_key("fsap1_", vector.text("author"))
     transport = parse_key("fst1_", vector.text("transport"))
     token = read_token(vector.text("token"), transport, vector.text("function"), author)
-    if float(vector["now"]) - 60 >= token["exp"]:
-        raise Refused("expired-token")
-    key = base64_decode(token["key"]) or b""
-    results = {"key": key_text("fsk1_", key).encode(), "exp": str(token["exp"]).encode()}
-    for name in ("bind", "session"):
-        if token[name] is not None:
-            results[name] = base64_decode(token[name]) or b""
-    if token["bind"] is not None:
+    names = ("key", "bind", "session", "resume")
+    values = {name: base64_decode(token[name]) for name in names if token[name] is not None}
+    return second_judged(values, token["exp"], vector), {}
+
+
+def second_judged(values: dict[str, bytes | None], exp: int, vector: Vector) -> Results:
+    """Judge a key token or resumed token that has opened: when, and for what."""
+    results = {name: value for name, value in values.items() if value is not None}
+    check_time(exp, "bind" in results, float(vector["now"]))
+    results["key"] = key_text("fsk1_", results["key"]).encode()
+    results["exp"] = str(exp).encode()
+    results["token-id"] = second_token_id(vector.text("token")).encode()
+    if "bind" in results:
         path = decode_path(vector.text("path"))
         bind = binding(vector.text("method"), path, vector["query"], vector["body"])
         if results["bind"] != bind:
             raise Refused("token-mismatch")
         results |= {"decoded-path": path.encode(), "binding": bind}
-    return results, {}
+    return results
 
 
 def first_lines(vector: Vector) -> tuple[Results, dict[str, bytes]]:

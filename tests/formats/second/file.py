@@ -65,7 +65,7 @@ def read_lines(data: bytes, author: bytes) -> dict[str, Any]:
 
 def granted_key(header: dict[str, Any], identity: bytes) -> bytes:
     """Return the function key in the slot of the identity with this seed."""
-    name = hashlib.sha256(hpke.public(identity)).digest()[:8].hex()
+    name = hashlib.sha256(hpke.public(identity)).digest()[:16].hex()
     slots = [slot for slot in header["slots"] if slot["to"] and slot["to"]["id"] == name]
     info = b"faas-seal/v1 grant\0"
     info += context(header["function"], base64_decode(header["author"]) or b"")

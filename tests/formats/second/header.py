@@ -88,12 +88,13 @@ def _rising(rule: Rule, least: int, most: int, key: Callable[[Any], str]) -> Rul
     return check
 
 
-_ID = _text("[0-9a-f]{16}")
+_KEY_ID = _text("[0-9a-f]{16}")
+_IDENTITY_ID = _text("[0-9a-f]{32}")
 _SLOT = _object(
     expires=_or_null(_number),
-    id=_ID,
+    id=_KEY_ID,
     salt=_bytes(16),
-    to=_or_null(_object(id=_ID, sealed=_bytes(1168))),
+    to=_or_null(_object(id=_IDENTITY_ID, sealed=_bytes(1168))),
     wrapped=_bytes(48),
 )
 HEADER = _object(
@@ -109,5 +110,9 @@ HEADER = _object(
     transport=_or_null(_bytes(1216)),
 )
 TOKEN = _object(
-    bind=_or_null(_bytes(32)), exp=_number, key=_bytes(32), session=_or_null(_bytes(32))
+    bind=_or_null(_bytes(32)),
+    exp=_number,
+    key=_bytes(32),
+    resume=_or_null(_bytes(32)),
+    session=_or_null(_bytes(32)),
 )

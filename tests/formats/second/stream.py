@@ -7,6 +7,7 @@ import json
 import re
 import struct
 from collections.abc import Iterable
+from itertools import chain, count
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
@@ -76,10 +77,10 @@ def seal_stream(key: bytes, header: bytes, frames: Iterable[tuple[int, bytes]]) 
 
 
 def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
-    """Return the plaintext of the first frame, and those of the others as one."""
+    """Return the plaintext of the first frame, and those of the others as one, without padding."""
     stream = Secretstream(key, data[:24]) if len(data) >= 24 else None
     at, tag, plaintexts = 24, MESSAGE, []
-    while stream and at < len(data) and tag == MESSAGE:
+    while stream and at < len(data) and tag != FINAL:
         length = int.from_bytes(data[at : at + 4], "big")
         message = data[at + 4 : at + 4 + length]
         if not 17 <= length <= 65_553 or len(message) != length:
@@ -88,11 +89,22 @@ def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
         if opened is None:
             raise Refused("malformed-body")
         tag, plaintext = opened
-        plaintexts.append(plaintext)
+        if tag not in ((MESSAGE, PUSH, FINAL) if plaintexts else (MESSAGE, FINAL)):
+            raise Refused("malformed-body")
+        if tag != PUSH:
+            plaintexts.append(plaintext)
         at += 4 + length
     if tag != FINAL or at != len(data):
         raise Refused("malformed-body")
     return plaintexts[0], b"".join(plaintexts[1:])
+
+
+def padded_size(size: int) -> int:
+    """Return how long a stream is that would be `size` bytes long without its padding."""
+    for padded in chain((2**power for power in range(16)), count(65_536, 65_536)):
+        if padded == size or padded - 21 >= size:
+            return padded
+    raise AssertionError
 
 
 def read_head(data: bytes, direction: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The suite: HKDF and AEAD; and how what it refuses is named."""
+"""The suite: HKDF, AEAD and SALTED; and how what it refuses is named."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidTag
@@ -48,6 +49,16 @@ def aead_open(key: bytes, sealed: bytes, aad: bytes, nonce: bytes = bytes(12)) -
         return decryptor.update(sealed[:-16]) + decryptor.finalize()
     except InvalidTag:
         return None
+
+
+def salted_seal(key: bytes, info: str, plaintext: bytes, aad: bytes, random: bytes) -> bytes:
+    """Encrypt with a salt that is made of 32 random bytes and of the message."""
+    salt = hkdf(key, info + " salt", random + hashlib.sha256(aad).digest() + plaintext, 16)
+    return salt + aead_seal(hkdf(key, info, salt), plaintext, aad)
+
+
+def salted_open(key: bytes, info: str, sealed: bytes, aad: bytes) -> bytes | None:
+    return aead_open(hkdf(key, info, sealed[:16]), sealed[16:], aad)
 
 
 def context(function: str, author: bytes) -> bytes:

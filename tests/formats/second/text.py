@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.formats.second.suite import Refused, aead_open, context, hkdf
+from tests.formats.second.suite import Refused, context, hkdf, salted_open
 
 LENGTHS = {
     "fsk1_": 32,
@@ -55,7 +55,7 @@ def read_trace(text: str, content_key: bytes, function: str, author: bytes) -> s
     data = base64_decode(text[5:]) if text.startswith("fse1_") else None
     if data is None or not 40 <= len(data) <= 40 + 16384:
         raise Refused("malformed-trace")
-    trace = aead_open(hkdf(content_key, "trace", data[8:24]), data[24:], context(function, author))
+    trace = salted_open(content_key, "trace", data[8:], context(function, author))
     if trace is None or data[:8] != hkdf(content_key, "commit")[:8]:
         raise Refused("malformed-trace")
     try:

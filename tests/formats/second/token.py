@@ -25,7 +25,21 @@ def read_token(text: str, seed: bytes, function: str, author: bytes) -> dict[str
         raise Refused("malformed-key") from None
     if not TOKEN(token):
         raise Refused("malformed-key")
+    if token["bind"] is None and (token["resume"], token["session"]) != (None, None):
+        raise Refused("malformed-key")
     return token
+
+
+def check_time(exp: int, bound: bool, now: float) -> None:
+    """Judge `exp` of a key token or resumed token."""
+    if exp - now > (7 if bound else 366) * 86_400 + 60:
+        raise Refused("malformed-key")
+    if now - exp >= 60:
+        raise Refused("expired-token")
+
+
+def token_id(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def decode_path(sent: str) -> str:
@@ -43,7 +57,7 @@ def decode_path(sent: str) -> str:
 
 
 def binding(method: str, path: str, query: bytes, body: bytes) -> bytes:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"faas-seal/v1 binding\n")
     for part in (method.encode(), path.encode(), query):
         digest.update(part)
         digest.update(b"\x0a")

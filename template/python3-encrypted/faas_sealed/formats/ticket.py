@@ -22,7 +22,13 @@ from faas_sealed.formats.primitives import (
     salted_open,
     salted_seal,
 )
-from faas_sealed.formats.token import CLOCK_SKEW_SECONDS, DIGEST_BYTES, RESUME_BYTES, KeyToken
+from faas_sealed.formats.token import (
+    CLOCK_SKEW_SECONDS,
+    DIGEST_BYTES,
+    RESUME_BYTES,
+    SESSION_BYTES,
+    KeyToken,
+)
 
 TICKET_PREFIX = "fsxt1_"
 RESUMED_PREFIX = "fsxr1_"
@@ -57,8 +63,10 @@ def grant_ticket(root: bytes, key: bytes, resume: bytes, texp: int, context: byt
     """Return `fsxt1_…`: a ticket for a function key, and the proof that it is for `resume`.
 
     `root` is the `ticket_root`; it, `key` and `resume` are 32 bytes each. `texp` is in seconds
-    since the epoch. `context` is CTX.
+    since the epoch. `context` is CTX. Raises ValueError for values that the format does not allow.
     """
+    if len(key) != KEY_BYTES or not 0 <= texp <= MAX_INTEGER:
+        raise ValueError(f"a ticket holds a function key of {KEY_BYTES} bytes and a time")
     end = texp.to_bytes(_TIME_BYTES, "big")
     ticket = salted_seal(root, b"ticket", key + resume + end, context)
     return TICKET_PREFIX + base64_encode(end + ticket + _confirm(resume, end + ticket))
@@ -96,13 +104,17 @@ def seal_resumed(
     `exp`, `bind` and `session` are those of a KeyToken, `context` is CTX. Raises ValueError for
     values that the format does not allow.
     """
+    if not 0 <= exp <= ticket.texp:
+        raise ValueError("the token lives longer than its ticket")
     plaintext = (
         bytes([(bind is not None) * _BIND | (session is not None) * _SESSION])
-        + (bind or bytes(DIGEST_BYTES))
+        + (bytes(DIGEST_BYTES) if bind is None else bind)
         + exp.to_bytes(_TIME_BYTES, "big")
-        + (session or bytes(KEY_BYTES))
+        + (bytes(SESSION_BYTES) if session is None else session)
     )
-    _parse(plaintext, bytes(KEY_BYTES), ticket.texp)
+    token = KeyToken(bytes(KEY_BYTES), exp, bind, session)
+    if _parse(plaintext, token.key, ticket.texp) != token:
+        raise ValueError("bind or session has the wrong length")
     sealed = salted_seal(ticket.resume, b"resumed", plaintext, context + ticket.sealed)
     return RESUMED_PREFIX + base64_encode(ticket.sealed + sealed)
 
@@ -127,12 +139,12 @@ def open_resumed(text: str, root: bytes, context: bytes) -> KeyToken:
 
 
 def _parse(plaintext: bytes, key: bytes, texp: int) -> KeyToken:
-    if len(plaintext) != 1 + DIGEST_BYTES + _TIME_BYTES + KEY_BYTES:
+    if len(plaintext) != 1 + DIGEST_BYTES + _TIME_BYTES + SESSION_BYTES:
         raise ValueError(f"the content is {len(plaintext)} bytes")
     flags = plaintext[0]
     bind = plaintext[1 : 1 + DIGEST_BYTES]
-    exp = int.from_bytes(plaintext[1 + DIGEST_BYTES : -KEY_BYTES], "big")
-    session = plaintext[-KEY_BYTES:]
+    exp = int.from_bytes(plaintext[1 + DIGEST_BYTES : -SESSION_BYTES], "big")
+    session = plaintext[-SESSION_BYTES:]
     if flags not in (0, _BIND, _BIND | _SESSION):
         raise ValueError("the flags are none that are allowed")
     if (not flags & _BIND and any(bind)) or (not flags & _SESSION and any(session)):
