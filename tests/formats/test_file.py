@@ -41,7 +41,7 @@ times = st.none() | st.integers(0, 2**53 - 1)
 keys = st.binary(min_size=32, max_size=32)
 grants = st.builds(
     Grant,
-    id=st.binary(min_size=8, max_size=8).map(bytes.hex),
+    id=st.binary(min_size=16, max_size=16).map(bytes.hex),
     sealed=st.binary(min_size=GRANT_BYTES, max_size=GRANT_BYTES),
 )
 recipients = st.builds(Recipient, function_key=keys, expires=times, to=st.none() | grants)
@@ -243,7 +243,7 @@ def test_both_implementations_agree_about_headers_with_one_other_value(
     data: st.DataObject,
 ) -> None:
     draft = forge.Draft(b"bundle")
-    grant = {"id": "00" * 8, "sealed": "A" * 1558 if data.draw(st.booleans()) else "A" * 1557}
+    grant = {"id": "00" * 16, "sealed": "A" * 1558 if data.draw(st.booleans()) else "A" * 1557}
     draft.header["slots"].append(draft.slot(KEY, to=grant))
     draft.header["slots"].sort(key=lambda slot: slot["id"])
     draft.header["preload"] = ["numpy", "yaml"]
@@ -347,7 +347,7 @@ def test_a_header_that_is_too_long_is_not_written() -> None:
 
 
 def test_a_sealed_file_shows_no_key_when_it_is_printed() -> None:
-    recipient = Recipient(b"K" * 32, to=Grant("00" * 8, b"G" * GRANT_BYTES))
+    recipient = Recipient(b"K" * 32, to=Grant("00" * 16, b"G" * GRANT_BYTES))
     file = seal(b"bundle", function="greet", seed=SEED, recipients=[recipient], created=NOW)
     [slot] = file.header.slots
     shown = repr(recipient) + repr(file) + repr(replace(file.header, transport=b"T" * 1216))

@@ -10,31 +10,32 @@ from faas_sealed.formats.encoding import base64_decode, base64_encode
 from faas_sealed.formats.errors import ExpiredToken, MalformedKey, TokenMismatch
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.primitives import context
-from faas_sealed.formats.token import (
-    KeyToken,
-    open_token,
-    seal_token,
-)
+from faas_sealed.formats.token import KeyToken, open_token, seal_token, token_id
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.formats import forge
 from tests.formats.second.suite import Refused
 from tests.formats.second.text import BASE64
-from tests.formats.second.token import read_token
+from tests.formats.second.token import check_time, read_token
+from tests.formats.second.token import token_id as second_token_id
 
 CONTEXT = context("greet", forge.public())
 TRANSPORT = PrivateKey(forge.TRANSPORT_SEED)
 EXP = 1_800_000_000
-TOKEN = KeyToken(b"K" * 32, EXP, bind=b"B" * 32, session=b"S" * 32)
+TOKEN = KeyToken(b"K" * 32, EXP, bind=b"B" * 32, session=b"S" * 32, resume=b"R" * 32)
+ANY = replace(TOKEN, bind=None, session=None, resume=None)
+DAY = 24 * 60 * 60
 
 bytes32 = st.binary(min_size=32, max_size=32)
-tokens = st.builds(
+times = st.integers(0, 2**53 - 1)
+tokens = st.builds(KeyToken, key=bytes32, exp=times) | st.builds(
     KeyToken,
     key=bytes32,
-    exp=st.integers(0, 2**53 - 1),
-    bind=st.none() | bytes32,
+    exp=times,
+    bind=bytes32,
     session=st.none() | bytes32,
+    resume=st.none() | bytes32,
 )
 
 
@@ -55,8 +56,14 @@ def test_every_token_survives_sealing(token: KeyToken) -> None:
         "bind": token.bind and base64_encode(token.bind),
         "exp": token.exp,
         "key": base64_encode(token.key),
+        "resume": token.resume and base64_encode(token.resume),
         "session": token.session and base64_encode(token.session),
     }
+
+
+def test_a_token_is_as_long_as_the_protocol_says() -> None:
+    assert len(sealed(ANY)) == 1668
+    assert len(sealed()) == 1832
 
 
 def test_no_byte_of_a_token_can_be_another() -> None:
@@ -135,11 +142,27 @@ def test_any_sealed_json_is_refused_as_a_token(value: object) -> None:
     assert judge(line) == "malformed-key"
 
 
-@given(name=st.sampled_from(["bind", "exp", "key", "session", "other"]), value=values)
+@given(
+    name=st.sampled_from(["bind", "exp", "key", "resume", "session", "other"]),
+    value=values,
+    bind=st.none() | st.just("A" * 43),
+)
 def test_both_implementations_agree_about_tokens_with_one_other_value(
-    name: str, value: object
+    name: str, value: object, bind: str | None
 ) -> None:
-    judge(forge.token_line(**{name: value}))
+    judge(forge.token_line(**{"bind": bind, name: value}))
+
+
+@pytest.mark.parametrize("session", [None, "A" * 43])
+@pytest.mark.parametrize("resume", [None, "A" * 43])
+def test_only_a_bound_token_has_a_session_or_asks_for_a_ticket(
+    resume: str | None, session: str | None
+) -> None:
+    bound = forge.token_line(bind="A" * 43, resume=resume, session=session)
+    assert judge(bound) == "ok"
+    alone = (resume, session) == (None, None)
+    line = forge.token_line(resume=resume, session=session)
+    assert judge(line) == ("ok" if alone else "malformed-key")
 
 
 @settings(max_examples=200)
@@ -174,6 +197,7 @@ def test_a_token_made_to_exhaust_the_parser_is_refused(line: bytes) -> None:
         *({"key": bytes(length)} for length in (0, 31, 33)),
         *({"bind": bytes(length)} for length in (0, 31, 33)),
         *({"session": bytes(length)} for length in (0, 31, 33)),
+        *({"resume": bytes(length)} for length in (0, 31, 33)),
         *({"exp": exp} for exp in (-1, 2**53, 1.5, EXP + 0.0, float("nan"), True, None)),
     ],
     ids=str,
@@ -181,6 +205,14 @@ def test_a_token_made_to_exhaust_the_parser_is_refused(line: bytes) -> None:
 def test_nothing_is_sealed_that_could_not_be_opened(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected 32|JSON|exp is not"):
         sealed(replace(TOKEN, **change))
+
+
+@pytest.mark.parametrize("change", [{"session": None}, {"resume": None}, {}], ids=str)
+def test_nothing_is_sealed_for_any_request_that_only_a_bound_token_has(
+    change: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="any request"):
+        sealed(replace(TOKEN, bind=None, **change))
 
 
 def test_a_token_is_sealed_to_a_public_key() -> None:
@@ -198,11 +230,52 @@ def test_a_token_shows_no_secret_when_it_is_printed() -> None:
 @pytest.mark.parametrize("exp", [0, EXP, 2**53 - 1])
 def test_a_token_is_good_until_a_minute_after_it_expires(exp: int) -> None:
     token = replace(TOKEN, exp=exp)
-    for now in (0, exp, exp + 59, exp + 59.5):
+    for now in (exp - 300, exp, exp + 59, exp + 59.5):
         token.check_time(now)
     for late in (60, 61, 2**53):
         with pytest.raises(ExpiredToken):
             token.check_time(exp + late)
+
+
+@pytest.mark.parametrize(("token", "days"), [(TOKEN, 7), (ANY, 366)], ids=["bound", "any"])
+@pytest.mark.parametrize("now", [0, EXP])
+def test_a_token_lives_a_week_or_a_year_and_a_minute_at_most(
+    token: KeyToken, days: int, now: int
+) -> None:
+    longest = now + days * DAY + 60
+    replace(token, exp=longest).check_time(now)
+    for exp, early in ((longest + 1, 0), (longest, 0.5), (2**53 - 1, 0)):
+        with pytest.raises(MalformedKey, match=f"longer than {days} days"):
+            replace(token, exp=exp).check_time(now - early)
+
+
+@given(
+    exp=st.integers(0, 2**40),
+    around=st.sampled_from([60, 0, -7 * DAY - 60, -366 * DAY - 60]),
+    beside=st.sampled_from([-1, -0.25, 0, 0.25, 1]),
+    bind=st.none() | bytes32,
+)
+def test_both_implementations_judge_the_time_alike(
+    exp: int, around: int, beside: float, bind: bytes | None
+) -> None:
+    now = exp + around + beside
+    expected = outcome = "ok"
+    try:
+        check_time(exp, bind is not None, now)
+    except Refused as error:
+        expected = error.reason
+    try:
+        KeyToken(bytes(32), exp, bind).check_time(now)
+    except (ExpiredToken, MalformedKey) as error:
+        outcome = error.reason
+    assert outcome == expected
+
+
+def test_a_token_that_is_sent_again_has_the_same_id() -> None:
+    text = sealed()
+    assert token_id(text) == sha256(text.encode()).digest()[:16].hex() == second_token_id(text)
+    assert token_id(text) != token_id(sealed())
+    assert len(token_id(text)) == 32
 
 
 def test_a_token_without_a_binding_is_for_any_request() -> None:

@@ -13,6 +13,7 @@ from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY, TEXT_FORMS
 from faas_sealed.formats.primitives import context
 from faas_sealed.formats.stream import Head, Opener, decode_head
+from faas_sealed.formats.ticket import Ticket, accept_ticket, open_resumed, ticket_root
 from faas_sealed.formats.token import KeyToken, open_token
 from faas_sealed.formats.trace import open_trace
 
@@ -21,13 +22,18 @@ from tests.formats.second import hpke
 from tests.formats.second.bundle import read_bundle
 from tests.formats.second.file import open_file, read_lines
 from tests.formats.second.stream import open_stream, read_head, seal_stream
-from tests.formats.second.suite import aead_seal
+from tests.formats.second.suite import Refused, aead_seal
 from tests.formats.second.text import base64_decode, parse_key, read_trace
+from tests.formats.second.ticket import accept_ticket as second_accept_ticket
+from tests.formats.second.ticket import confirmation, read_resumed
 from tests.formats.second.token import read_token
 
 AUTHOR = forge.public()
 TRANSPORT = PrivateKey(forge.TRANSPORT_SEED)
 SECRET, ENC = hpke.encapsulate(TRANSPORT.public)
+ROOT = ticket_root(forge.TRANSPORT_SEED)
+TICKET = forge.ticket()
+TICKET_NOW = forge.EXP
 SESSION_KEY = bytes(range(32))
 STREAM_HEADER = bytes(range(24))
 NOW = 1_700_000_001
@@ -62,17 +68,58 @@ def token(data: bytes) -> KeyToken:
 
 def second_token(data: bytes) -> KeyToken:
     members = read_token(data.decode("latin-1"), forge.TRANSPORT_SEED, "greet", AUTHOR)
-    key, bind, session = (
+    key, bind, session, resume = (
         None if members[name] is None else base64_decode(members[name])
-        for name in ("key", "bind", "session")
+        for name in ("key", "bind", "session", "resume")
     )
-    return KeyToken(key or b"", members["exp"], bind, session)
+    return KeyToken(key or b"", members["exp"], bind, session, resume)
 
 
 def sealed_token(plaintext: bytes) -> bytes:
     """Seal what is said to be a token, always to the same encapsulated secret."""
     key, nonce = hpke.key_schedule(SECRET, b"faas-seal/v1 token\0" + context("greet", AUTHOR))
     return b"fsx1_" + base64_encode(ENC + aead_seal(key, plaintext, b"", nonce)).encode()
+
+
+# Resumed tokens, and what a caller could seal in one.
+
+
+def resumed(data: bytes) -> KeyToken:
+    return open_resumed(data.decode("latin-1"), ROOT, context("greet", AUTHOR))
+
+
+def second_resumed(data: bytes) -> KeyToken:
+    token = read_resumed(data.decode("latin-1"), forge.TRANSPORT_SEED, "greet", AUTHOR)
+    return KeyToken(token.key, token.exp, token.bind, token.session)
+
+
+def sealed_resumed(content: bytes) -> bytes:
+    """Seal what is said to be the content of a resumed token, always with the same ticket."""
+    return forge.resumed_text(content, TICKET).encode()
+
+
+# Tickets as a client gets them, and what a function could confirm.
+
+
+def ticket(data: bytes) -> Ticket:
+    return accept_ticket(data.decode("latin-1"), forge.RESUME, TICKET_NOW)
+
+
+def second_ticket(data: bytes) -> Ticket:
+    try:
+        sealed, texp = second_accept_ticket(data.decode("latin-1"), forge.RESUME, TICKET_NOW)
+    except Refused:
+        raise ValueError from None
+    return Ticket(sealed, forge.RESUME, texp)
+
+
+def confirmed(granted: bytes) -> bytes:
+    """Confirm what is said to be texp and a ticket."""
+    return b"fsxt1_" + base64_encode(granted + confirmation(forge.RESUME, granted)).encode()
+
+
+def write_ticket(ticket: Ticket) -> bytes:
+    return forge.ticket_text(ticket.sealed, ticket.texp, ticket.resume).encode()
 
 
 # Sealed files.

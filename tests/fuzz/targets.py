@@ -22,7 +22,7 @@ from faas_sealed.formats.stream import encode_head
 
 from tests.formats import forge
 from tests.formats.second.bundle import read_bundle
-from tests.formats.second.stream import FINAL, MESSAGE, open_stream, stream_key
+from tests.formats.second.stream import FINAL, MESSAGE, PUSH, open_stream, stream_key
 from tests.formats.second.suite import Refused
 from tests.formats.vector import PATHS, Vector
 from tests.fuzz import readers
@@ -68,6 +68,11 @@ FRAMES = [
     PLAIN_HEAD + frame(FINAL, b"body"),
     PLAIN_HEAD + frame(MESSAGE, b"body") + frame(FINAL, b""),
     PLAIN_HEAD + frame(MESSAGE, b"") + frame(MESSAGE, bytes(300)) + frame(FINAL, bytes(40)),
+    PLAIN_HEAD
+    + frame(PUSH, bytes(9))
+    + frame(MESSAGE, b"body")
+    + frame(PUSH, b"")
+    + frame(FINAL, b""),
     frame(FINAL, b'{"headers":[]}'),
 ]
 
@@ -95,11 +100,56 @@ TARGETS = {
         Target(
             "sealed-token",
             "token",
-            [forge.token_line(), forge.token_line(bind="A" * 43, session="A" * 43)],
+            [
+                forge.token_line(),
+                forge.token_line(bind="A" * 43, resume="A" * 43, session="A" * 43),
+            ],
             readers.token,
             (MalformedKey,),
             prepare=readers.sealed_token,
             others=[readers.second_token],
+        ),
+        Target(
+            "resumed-token",
+            "resumed",
+            seeds("resumed", "token"),
+            readers.resumed,
+            (MalformedKey,),
+            others=[readers.second_resumed],
+        ),
+        # What a caller could seal.
+        Target(
+            "sealed-resumed",
+            "resumed",
+            [
+                forge.resumed_content(),
+                forge.resumed_content(1, b"B" * 32),
+                forge.resumed_content(3, b"B" * 32, session=b"S" * 32),
+            ],
+            readers.resumed,
+            (MalformedKey,),
+            prepare=readers.sealed_resumed,
+            others=[readers.second_resumed],
+        ),
+        Target(
+            "ticket",
+            "ticket",
+            seeds("ticket", "ticket"),
+            readers.ticket,
+            (ValueError,),
+            serialise=readers.write_ticket,
+            others=[readers.second_ticket],
+        ),
+        # What a function could confirm.
+        Target(
+            "confirmed-ticket",
+            "ticket",
+            [forge.EXP.to_bytes(8, "big") + readers.TICKET, bytes(112)],
+            readers.ticket,
+            (ValueError,),
+            prepare=readers.confirmed,
+            serialise=readers.write_ticket,
+            others=[readers.second_ticket],
         ),
         Target(
             "lines",

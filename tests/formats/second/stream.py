@@ -79,7 +79,8 @@ def seal_stream(key: bytes, header: bytes, frames: Iterable[tuple[int, bytes]]) 
 def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
     """Return the plaintext of the first frame, and those of the others as one, without padding."""
     stream = Secretstream(key, data[:24]) if len(data) >= 24 else None
-    at, tag, plaintexts = 24, MESSAGE, []
+    at, tag = 24, MESSAGE
+    plaintexts: list[bytes] = []
     while stream and at < len(data) and tag != FINAL:
         length = int.from_bytes(data[at : at + 4], "big")
         message = data[at + 4 : at + 4 + length]
@@ -101,7 +102,7 @@ def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
 
 def padded_size(size: int) -> int:
     """Return how long a stream is that would be `size` bytes long without its padding."""
-    for padded in chain((2**power for power in range(16)), count(65_536, 65_536)):
+    for padded in chain((1 << power for power in range(16)), count(65_536, 65_536)):
         if padded == size or padded - 21 >= size:
             return padded
     raise AssertionError

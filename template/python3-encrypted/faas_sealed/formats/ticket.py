@@ -108,15 +108,19 @@ def seal_resumed(
         raise ValueError("the token lives longer than its ticket")
     plaintext = (
         bytes([(bind is not None) * _BIND | (session is not None) * _SESSION])
-        + (bytes(DIGEST_BYTES) if bind is None else bind)
+        + _field(bind, DIGEST_BYTES, "bind")
         + exp.to_bytes(_TIME_BYTES, "big")
-        + (bytes(SESSION_BYTES) if session is None else session)
+        + _field(session, SESSION_BYTES, "session")
     )
-    token = KeyToken(bytes(KEY_BYTES), exp, bind, session)
-    if _parse(plaintext, token.key, ticket.texp) != token:
-        raise ValueError("bind or session has the wrong length")
+    _parse(plaintext, bytes(KEY_BYTES), ticket.texp)
     sealed = salted_seal(ticket.resume, b"resumed", plaintext, context + ticket.sealed)
     return RESUMED_PREFIX + base64_encode(ticket.sealed + sealed)
+
+
+def _field(value: bytes | None, length: int, name: str) -> bytes:
+    if value is not None and len(value) != length:
+        raise ValueError(f"{name} is {len(value)} bytes, expected {length}")
+    return bytes(length) if value is None else value
 
 
 def open_resumed(text: str, root: bytes, context: bytes) -> KeyToken:
