@@ -16,7 +16,7 @@ segments = st.text(
     min_size=1,
 ).filter(lambda segment: segment not in (".", ".."))
 paths = st.lists(segments, max_size=4).map(lambda parts: "/" + "/".join(parts))
-queries = st.binary(max_size=20)
+queries = st.text("!\"$%&'/09:?@AZ[\\`az{~", max_size=20).map(str.encode)
 requests = st.tuples(
     st.sampled_from(["GET", "POST", "DELETE", "M-SEARCH"]), paths, queries, st.binary()
 )
@@ -84,6 +84,18 @@ def test_both_implementations_agree_which_paths_arrive_as_sent(sent: str) -> Non
 def test_a_path_that_was_not_checked_is_not_bound(path: str) -> None:
     with pytest.raises(ValueError, match=r"^the path "):
         request_binding("GET", path, b"", bytes(32))
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_a_query_that_would_not_arrive_as_sent_is_not_bound(byte: int) -> None:
+    for query in (bytes([byte]), b"a=" + bytes([byte]) + b"b"):
+        if byte == 0x23 or not 0x21 <= byte <= 0x7E:
+            with pytest.raises(ValueError, match="query"):
+                request_binding("GET", "/", query, bytes(32))
+            with pytest.raises(Refused):
+                binding("GET", "/", query, b"")
+        else:
+            assert bound(("GET", "/", query, b"")) == binding("GET", "/", query, b"")
 
 
 @pytest.mark.parametrize("method", ["", "get", "Get", "GET\n/", "GE T", "GÉT"])

@@ -32,7 +32,7 @@ def test_an_identity_opens_its_function_key_from_the_file(key: bytes, seed: byte
     [slot] = verify(data, forge.public()).header.slots
     assert slot.to is not None
     assert open_grant(slot.to, identity, CONTEXT) == key
-    assert granted_key(read_file(data, forge.public())[0], seed) == key
+    assert granted_key(read_file(data, forge.public())[0], seed, 0) == key
 
 
 def test_a_grant_opens_for_its_identity_function_and_author_only() -> None:

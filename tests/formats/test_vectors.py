@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from faas_seal.calling.slots import key_for
 from faas_sealed.formats.bundle import unpack
-from faas_sealed.formats.errors import SealError, UnknownKey
-from faas_sealed.formats.file import Header, verify
-from faas_sealed.formats.grant import open_grant
+from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.file import verify
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import (
     AUTHOR_PUBLIC,
@@ -117,7 +118,9 @@ def second_key(vector: Vector) -> tuple[Results, dict[str, bytes]]:
 def first_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     file = verify(vector["file"], AUTHOR_PUBLIC.decode(vector.text("author")))
     if "identity" in vector.values:
-        key = first_granted(file.header, IDENTITY_SEED.decode(vector.text("identity")))
+        identity = PrivateKey(IDENTITY_SEED.decode(vector.text("identity")))
+        with mock.patch("time.time", return_value=int(vector["now"])):
+            key = key_for(file.header, identity)
     else:
         key = FUNCTION_KEY.decode(vector.text("key"))
     content_key = file.content_key(key, int(vector["now"]))
@@ -135,20 +138,12 @@ def first_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     return results, files
 
 
-def first_granted(header: Header, seed: bytes) -> bytes:
-    identity = PrivateKey(seed)
-    grants = [slot.to for slot in header.slots if slot.to]
-    own = [grant for grant in grants if grant.id == identity_id(identity.public)]
-    if not own:
-        raise UnknownKey
-    return open_grant(own[0], identity, header.context)
-
-
 def second_file(vector: Vector) -> tuple[Results, dict[str, bytes]]:
     author = parse_key("fsap1_", vector.text("author"))
     if "identity" in vector.values:
         header, _ = read_file(vector["file"], author)
-        key = granted_key(header, parse_key("fsi1_", vector.text("identity")))
+        identity = parse_key("fsi1_", vector.text("identity"))
+        key = granted_key(header, identity, int(vector["now"]))
     else:
         key = parse_key("fsk1_", vector.text("key"))
     opened = open_file(vector["file"], author, key, int(vector["now"]))

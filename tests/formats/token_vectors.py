@@ -47,12 +47,12 @@ def first_judged(token: KeyToken, vector: Vector) -> Results:
         results["session"] = token.session
     if token.bind is not None:
         results["bind"] = token.bind
+        digest = hashlib.sha256(vector["body"]).digest()
         try:
             path = check_path(vector.text("path"))
+            bind = request_binding(vector.text("method"), path, vector["query"], digest)
         except ValueError:
             raise TokenMismatch from None
-        digest = hashlib.sha256(vector["body"]).digest()
-        bind = request_binding(vector.text("method"), path, vector["query"], digest)
         token.check_request(bind)
         results |= {"decoded-path": path.encode(), "binding": bind}
     return results

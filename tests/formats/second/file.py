@@ -63,15 +63,16 @@ def read_lines(data: bytes, author: bytes) -> dict[str, Any]:
     return header
 
 
-def granted_key(header: dict[str, Any], identity: bytes) -> bytes:
-    """Return the function key in the slot of the identity with this seed."""
+def granted_key(header: dict[str, Any], identity: bytes, now: int) -> bytes:
+    """Return the function key in the first slot for the identity with this seed."""
     name = hashlib.sha256(hpke.public(identity)).digest()[:16].hex()
     slots = [slot for slot in header["slots"] if slot["to"] and slot["to"]["id"] == name]
+    slots = [slot for slot in slots if slot["expires"] is None or slot["expires"] > now]
     info = b"faas-seal/v1 grant\0"
     info += context(header["function"], base64_decode(header["author"]) or b"")
-    for slot in slots:
+    for slot in slots[:1]:
         key = hpke.open_sealed(identity, base64_decode(slot["to"]["sealed"]) or b"", info)
-        if key is not None:
+        if key is not None and hkdf(key, "key id", length=8).hex() == slot["id"]:
             return key
     raise Refused("unknown-key")
 

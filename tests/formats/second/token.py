@@ -57,6 +57,8 @@ def decode_path(sent: str) -> str:
 
 
 def binding(method: str, path: str, query: bytes, body: bytes) -> bytes:
+    if any(byte <= 0x20 or byte >= 0x7F or byte == 0x23 for byte in query):
+        raise Refused("token-mismatch")
     digest = hashlib.sha256(b"faas-seal/v1 binding\n")
     for part in (method.encode(), path.encode(), query):
         digest.update(part)

@@ -36,6 +36,7 @@ LONGEST_UNBOUND = 366 * 24 * 60 * 60
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SENT_PATH = re.compile(r"(/[!-~]*)?")
+_SENT_QUERY = re.compile(rb"[!-~]*")
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,15 @@ def request_binding(method: str, path: str, query: bytes, body_sha256: bytes) ->
 
     `method` is in capitals, `path` as `check_path` returns it, `query` the bytes after `?`
     or none, `body_sha256` the SHA-256 of the body (32 bytes): of no bytes, if a stream
-    authenticates the body. Raises ValueError for a method or path of another form.
+    authenticates the body. Raises ValueError for a method, path or query of another form.
     """
     if not _METHOD.fullmatch(method):
         raise ValueError("the method is not in capitals")
     if len(body_sha256) != DIGEST_BYTES:
         raise ValueError(f"digest is {len(body_sha256)} bytes, expected {DIGEST_BYTES}")
     _check_decoded(path)
+    if not _SENT_QUERY.fullmatch(query) or b"#" in query:
+        raise ValueError("the query is not percent-encoded")
     parts = (LABEL + b"binding", method.encode("ascii"), path.encode(), query, body_sha256)
     return hashlib.sha256(b"\n".join(parts)).digest()
 
