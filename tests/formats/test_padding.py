@@ -1,6 +1,8 @@
-"""Padding of sealed bodies: frames that hide how long a stream's body is, and are dropped."""
+"""Padding of sealed bodies: frames that are longer than what they hold."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 from faas_sealed.formats.errors import MalformedBody
@@ -16,17 +18,18 @@ from faas_sealed.formats.stream import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats.second import stream as second_stream
-from tests.formats.second.stream import FINAL, MESSAGE, PUSH, open_stream, seal_stream
+from tests.formats.second.stream import FINAL, MESSAGE, PUSH, open_stream, padded, seal_stream
 from tests.formats.second.suite import Refused
 
 KEY = bytes(range(32))
 HEAD = Head((("Content-Type", "text/plain"),))
 PLAIN_HEAD = encode_head(HEAD)
 SECRETSTREAM_HEADER = bytes(range(24))
+SIZES = [2**power for power in range(8, 17)]
 
-pieces = st.lists(st.binary(max_size=60) | st.integers(65_400, 140_000).map(bytes), max_size=4)
-frames = st.lists(st.tuples(st.sampled_from([MESSAGE, PUSH]), st.binary(max_size=40)), max_size=6)
+ends = st.sampled_from([b"", b"\0", b"\x80", b"\x80\0", b"\0\x80"])
+contents = st.tuples(st.binary(max_size=60), ends).map(b"".join)
+pieces = st.lists(contents | st.integers(65_400, 140_000).map(bytes), max_size=4)
 
 
 def opened(data: bytes) -> tuple[bytes | None, bytes]:
@@ -43,8 +46,17 @@ def opened(data: bytes) -> tuple[bytes | None, bytes]:
     return opener.head, body
 
 
-def padded(*body: bytes) -> bytes:
-    return b"".join(seal_pieces(KEY, HEAD, body, pad=True))
+def sealed(*body: bytes, head: Head = HEAD, pad: bool = True) -> bytes:
+    return b"".join(seal_pieces(KEY, head, body, pad=pad))
+
+
+def lengths_in(data: bytes) -> Iterator[int]:
+    """Yield what anyone can read of a stream: how long the plaintext of each frame is."""
+    at = 24
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        yield length - 17
+        at += 4 + length
 
 
 def stream_of(*frames: tuple[int, bytes]) -> bytes:
@@ -54,103 +66,116 @@ def stream_of(*frames: tuple[int, bytes]) -> bytes:
 # What is written.
 
 
-def test_the_size_of_a_padded_stream_is_the_least_that_the_protocol_allows() -> None:
-    for size in range(1, 3 * CHUNK_BYTES):
-        assert padded_size(size) == second_stream.padded_size(size)
-
-
-@given(st.integers(1, 2**40))
-def test_a_padded_size_is_a_power_of_two_or_a_multiple_of_a_chunk(size: int) -> None:
-    padded = padded_size(size)
-    assert padded_size(padded) == padded
-    assert padded == size or padded - size >= 21  # a frame of padding has as many bytes
-    if padded < CHUNK_BYTES:
-        assert padded.bit_count() == 1
-        assert padded // 2 - size < 21
-    else:
-        assert padded % CHUNK_BYTES == 0
-        assert padded - CHUNK_BYTES - size < 21
-
-
 @given(pieces)
 def test_a_padded_body_is_read_as_it_was(body: list[bytes]) -> None:
-    data = padded(*body)
+    data = sealed(*body)
     assert opened(data) == (PLAIN_HEAD, b"".join(body))
-    plain = b"".join(seal_pieces(KEY, HEAD, body))
-    assert len(data) == second_stream.padded_size(len(plain))
+    *lengths, last = lengths_in(data)
+    assert last == 0
+    assert set(lengths) <= set(SIZES)
+    assert len(lengths) >= 2
 
 
-def test_streams_of_one_bucket_have_one_length() -> None:
-    lengths = [len(padded(bytes(size))) for size in range(4096)]
-    assert set(lengths) == {256, 512, 1024, 2048, 4096, 8192}
-    chunks = [len(padded(bytes(size))) for size in range(40_000, 270_000, 997)]
-    assert set(chunks) == {count * CHUNK_BYTES for count in range(1, 6)}
+def test_a_frame_is_padded_to_the_next_size_and_no_further() -> None:
+    for size in range(CHUNK_BYTES + 1):
+        assert padded_size(size) == min(each for each in SIZES if each >= size)
 
 
-def test_the_stream_without_padding_tells_the_length_of_its_body() -> None:
-    lengths = {len(b"".join(seal_pieces(KEY, HEAD, [bytes(size)]))) for size in range(1, 300)}
-    assert len(lengths) == 299
+def test_frames_on_the_wire_tell_of_a_body_only_between_which_powers_of_two_it_is() -> None:
+    for least, most in [(0, 256), *((size + 1, 2 * size) for size in SIZES[:-1])]:
+        seen = {
+            tuple(lengths_in(sealed(bytes(size))))
+            for size in (least, least + 1, (least + most) // 2, most - 1, most)
+        }
+        assert seen == {(256, most, 0)}
+
+
+@pytest.mark.parametrize("chunks", [2, 3, 4])
+def test_a_longer_body_is_in_whole_chunks(chunks: int) -> None:
+    for size in (chunks - 1) * CHUNK_BYTES + 1, chunks * CHUNK_BYTES - 1, chunks * CHUNK_BYTES:
+        assert list(lengths_in(sealed(bytes(size)))) == [256, *[CHUNK_BYTES] * chunks, 0]
+
+
+def test_the_head_is_padded_too() -> None:
+    for size, length in ((0, 256), (100, 256), (300, 512), (30_000, 32_768), (60_000, 65_536)):
+        data = sealed(head=Head((("x", "y" * size),)))
+        assert list(lengths_in(data)) == [length, 256, 0]
+    longest = Head((("x", "y" * (CHUNK_BYTES - len('{"headers":[["x",""]]}'))),))
+    data = sealed(head=longest)
+    assert opened(data)[0] == encode_head(longest)
+    assert list(lengths_in(data)) == [CHUNK_BYTES, 256, 0]
+
+
+def test_no_body_looks_like_a_short_one() -> None:
+    bodies: list[list[bytes]] = [[], [b""], [b"", b""], [b"x"], [b"x" * 256]]
+    assert {tuple(lengths_in(sealed(*body))) for body in bodies} == {(256, 256, 0)}
+
+
+def test_a_stream_without_padding_tells_all_lengths() -> None:
+    data = sealed(b"body", pad=False)
+    assert list(lengths_in(data)) == [len(PLAIN_HEAD), 4, 0]
 
 
 def test_pieces_of_a_padded_body_are_not_held_back() -> None:
     opener = Opener(KEY)
-    sealed = seal_pieces(KEY, HEAD, [b"first", b"second"], pad=True)
-    assert opener.feed(next(sealed)) == []
-    assert opener.feed(next(sealed)) == [b"first"]
-    assert opener.feed(next(sealed)) == [b"second"]
-    assert opener.feed(b"".join(sealed)) == []
+    parts = seal_pieces(KEY, HEAD, [b"first", b"second"], pad=True)
+    assert opener.feed(next(parts)) == []
+    assert opener.feed(next(parts)) == [b"first"]
+    assert opener.feed(next(parts)) == [b"second"]
+    assert opener.feed(b"".join(parts)) == []
     opener.finish()
 
 
-def test_nothing_is_padded_where_nothing_is_missing() -> None:
-    for size in range(300):
-        sealer = Sealer(KEY)
-        written = sealer.start(HEAD) + sealer.frame(bytes(size))
-        assert sealer.size == len(written)
-        padding = sealer.padding()
-        assert sealer.size == len(written + padding)
-        total = len(written + padding + sealer.frame(b"", final=True))
-        assert total == second_stream.padded_size(len(written) + 21)
-        assert (padding == b"") == (len(written) + 21 == total)
-
-
-def test_padding_stands_between_head_and_final_frame() -> None:
-    sealer = Sealer(KEY)
-    with pytest.raises(ValueError, match="between"):
-        sealer.padding()
-    data = sealer.start(HEAD) + sealer.padding() + sealer.frame(b"", final=True)
-    with pytest.raises(ValueError, match="between"):
-        sealer.padding()
+def test_the_first_frame_of_a_padded_stream_may_be_the_last() -> None:
+    data = Sealer(KEY, pad=True).start(HEAD, final=True)
     assert opened(data) == (PLAIN_HEAD, b"")
 
 
 # What is read.
 
 
-@given(frames, st.binary(max_size=40))
-def test_padding_is_dropped_wherever_it_stands(body: list[tuple[int, bytes]], last: bytes) -> None:
-    data = stream_of((MESSAGE, PLAIN_HEAD), *body, (FINAL, last))
-    expected = b"".join(plaintext for tag, plaintext in body if tag == MESSAGE) + last
-    assert opened(data) == (PLAIN_HEAD, expected)
+@given(contents, contents, st.integers(0, 80))
+def test_padding_of_any_length_comes_off_and_nothing_else(
+    head: bytes, body: bytes, missing: int
+) -> None:
+    frames = [padded(content, len(content) + missing) for content in (head, body)]
+    assert opened(stream_of(*frames, (FINAL, b"\x80\0"))) == (head, body + b"\x80\0")
 
 
-@pytest.mark.parametrize("length", [0, 1, CHUNK_BYTES])
-def test_padding_is_as_long_as_any_frame(length: int) -> None:
-    data = stream_of((MESSAGE, PLAIN_HEAD), (PUSH, bytes(length)), (FINAL, b"body"))
+def test_a_frame_that_holds_nothing_stands_anywhere_before_the_last() -> None:
+    nothing = (PUSH, b"\x80" + bytes(40))
+    head, body = (MESSAGE, PLAIN_HEAD), (MESSAGE, b"bo")
+    data = stream_of(head, nothing, body, nothing, nothing, (FINAL, b"dy"))
     assert opened(data) == (PLAIN_HEAD, b"body")
+    # Such a first frame is the head.
+    assert opened(stream_of(nothing, body, (FINAL, b"dy"))) == (b"", b"body")
+
+
+@pytest.mark.parametrize("frame", [b"\x80", b"\x80" + bytes(CHUNK_BYTES - 1)], ids=len)
+def test_padding_is_as_long_as_any_frame(frame: bytes) -> None:
+    data = stream_of((MESSAGE, PLAIN_HEAD), (PUSH, frame), (FINAL, b"body"))
+    assert opened(data) == (PLAIN_HEAD, b"body")
+
+
+@pytest.mark.parametrize("plaintext", [b"", b"\0", bytes(40), b"x", b"x\0", b"\x80x", b"\x80\1\0"])
+def test_padding_of_another_form_is_refused(plaintext: bytes) -> None:
+    for frames in (
+        [(PUSH, PLAIN_HEAD + plaintext), (FINAL, b"")],
+        [(MESSAGE, PLAIN_HEAD), (PUSH, plaintext), (FINAL, b"")],
+    ):
+        with pytest.raises(MalformedBody):
+            opened(stream_of(*frames))
 
 
 @pytest.mark.parametrize(
     "frames",
     [
-        [(PUSH, PLAIN_HEAD)],
-        [(PUSH, PLAIN_HEAD), (FINAL, b"")],
-        [(PUSH, b""), (MESSAGE, PLAIN_HEAD), (FINAL, b"")],
-        [(MESSAGE, PLAIN_HEAD), (PUSH, b"")],
-        [(MESSAGE, PLAIN_HEAD), (PUSH, bytes(CHUNK_BYTES + 1)), (FINAL, b"")],
-        [(MESSAGE, PLAIN_HEAD), (FINAL, b""), (PUSH, b"")],
+        [(PUSH, PLAIN_HEAD + b"\x80")],
+        [(MESSAGE, PLAIN_HEAD), (PUSH, b"\x80")],
+        [(MESSAGE, PLAIN_HEAD), (PUSH, b"\x80" + bytes(CHUNK_BYTES)), (FINAL, b"")],
+        [(MESSAGE, PLAIN_HEAD), (FINAL, b""), (PUSH, b"\x80")],
     ],
-    ids=["only", "head", "before the head", "last", "too long", "behind the last"],
+    ids=["only", "last", "too long", "behind the last"],
 )
 def test_padding_in_another_place_or_too_long_is_refused(frames: list[tuple[int, bytes]]) -> None:
     with pytest.raises(MalformedBody):
@@ -158,7 +183,7 @@ def test_padding_in_another_place_or_too_long_is_refused(frames: list[tuple[int,
 
 
 def test_every_byte_of_padding_is_authentic() -> None:
-    data = stream_of((MESSAGE, PLAIN_HEAD), (PUSH, bytes(8)), (FINAL, b""))
+    data = stream_of((MESSAGE, PLAIN_HEAD), (PUSH, b"\x80" + bytes(7)), (FINAL, b""))
     start = len(stream_of((MESSAGE, PLAIN_HEAD)))
     for at in range(start, start + 29):
         altered = bytearray(data)

@@ -69,10 +69,9 @@ FRAMES = [
     PLAIN_HEAD + frame(MESSAGE, b"body") + frame(FINAL, b""),
     PLAIN_HEAD + frame(MESSAGE, b"") + frame(MESSAGE, bytes(300)) + frame(FINAL, bytes(40)),
     PLAIN_HEAD
-    + frame(PUSH, bytes(9))
-    + frame(MESSAGE, b"body")
-    + frame(PUSH, b"")
-    + frame(FINAL, b""),
+    + frame(PUSH, b"\x80" + bytes(9))
+    + frame(PUSH, b"body\x80")
+    + frame(FINAL, b"\x80\0"),
     frame(FINAL, b'{"headers":[]}'),
 ]
 

@@ -7,7 +7,6 @@ import json
 import re
 import struct
 from collections.abc import Iterable
-from itertools import chain, count
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
@@ -77,7 +76,7 @@ def seal_stream(key: bytes, header: bytes, frames: Iterable[tuple[int, bytes]]) 
 
 
 def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
-    """Return the plaintext of the first frame, and those of the others as one, without padding."""
+    """Return what the first frame holds, and what the others hold as one."""
     stream = Secretstream(key, data[:24]) if len(data) >= 24 else None
     at, tag = 24, MESSAGE
     plaintexts: list[bytes] = []
@@ -90,22 +89,27 @@ def open_stream(data: bytes, key: bytes) -> tuple[bytes, bytes]:
         if opened is None:
             raise Refused("malformed-body")
         tag, plaintext = opened
-        if tag not in ((MESSAGE, PUSH, FINAL) if plaintexts else (MESSAGE, FINAL)):
+        if tag not in (MESSAGE, PUSH, FINAL):
             raise Refused("malformed-body")
-        if tag != PUSH:
-            plaintexts.append(plaintext)
+        plaintexts.append(unpadded(plaintext) if tag == PUSH else plaintext)
         at += 4 + length
     if tag != FINAL or at != len(data):
         raise Refused("malformed-body")
     return plaintexts[0], b"".join(plaintexts[1:])
 
 
-def padded_size(size: int) -> int:
-    """Return how long a stream is that would be `size` bytes long without its padding."""
-    for padded in chain((1 << power for power in range(16)), count(65_536, 65_536)):
-        if padded == size or padded - 21 >= size:
-            return padded
-    raise AssertionError
+def unpadded(plaintext: bytes) -> bytes:
+    match = re.fullmatch(b"(.*)\x80\x00*", plaintext, re.DOTALL)
+    if match is None:
+        raise Refused("malformed-body")
+    return match[1]
+
+
+def padded(content: bytes, size: int) -> tuple[int, bytes]:
+    """Return tag and plaintext of a frame that looks as if it held `size` bytes."""
+    if len(content) == size:
+        return MESSAGE, content
+    return PUSH, (content + b"\x80").ljust(size, b"\0")
 
 
 def read_head(data: bytes, direction: str) -> dict[str, Any]:

@@ -311,7 +311,9 @@ def test_an_answer_is_padded_where_the_author_wants_it() -> None:
             assert len(body) == size
             lengths.append(len(answer.body))
     chunk = 65_536
-    assert lengths == [256, 256, 512, 1024, 8192, chunk, 2 * chunk, 2 * chunk, 4 * chunk]
+    bodies = [[256], [256], [256], [1024], [8192], [chunk], [chunk], [chunk] * 2, [chunk] * 4]
+    # A stream is its header, the head, the body, and an empty frame; a frame has 21 bytes more.
+    assert lengths == [24 + sum(size + 21 for size in (256, *body, 0)) for body in bodies]
 
 
 def test_pieces_travel_as_they_come(function: Function) -> None:

@@ -3,9 +3,10 @@
 header of 24 bytes   libsodium's secretstream (XChaCha20-Poly1305)
 frame …              length of its ciphertext, a big-endian u32, then the ciphertext
 
-The first frame is the head, the others are the body. A frame with the tag PUSH is padding,
-and its plaintext is dropped. Only a stream that ended with the tag FINAL is whole: what was
-read before is authentic, but perhaps not all.
+The first frame is the head, the others are the body. A frame with the tag PUSH is padded, with
+the byte 0x80 and zero bytes at the end of its plaintext, because anyone on the way can read how
+long a frame is. Only a stream that ended with the tag FINAL is whole: what was read before is
+authentic, but perhaps not all.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ SESSION_BYTES = KEY_BYTES
 _HEADER_BYTES = bindings.crypto_secretstream_xchacha20poly1305_HEADERBYTES
 _LENGTH_BYTES = 4
 _OVERHEAD_BYTES = bindings.crypto_secretstream_xchacha20poly1305_ABYTES
-_FRAME_BYTES = _LENGTH_BYTES + _OVERHEAD_BYTES  # besides the plaintext
-_PADDING = bindings.crypto_secretstream_xchacha20poly1305_TAG_PUSH
+_LEAST_PADDED = 256
+_PADDED = bindings.crypto_secretstream_xchacha20poly1305_TAG_PUSH
 _MESSAGE = bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
 _FINAL = bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 _State = bindings.crypto_secretstream_xchacha20poly1305_state
@@ -113,15 +114,16 @@ def _is_unicode(text: str) -> bool:
 class Sealer:
     """Writes one stream. Each piece that a method returns can be sent at once.
 
-    `size` is the length of all that it has returned, in bytes.
+    With `pad`, the length of a frame says little of what is in it; see `padded_size`. The final
+    frame is not padded, so it should be empty then.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, pad: bool = False) -> None:
+        self._pad = pad
         self._state = _State()
         self._header = _init_push(self._state, key)
         self._started = False
         self._final = False
-        self.size = len(self._header)
 
     def start(self, head: Head, *, final: bool = False) -> bytes:
         """Return the stream's header and the frame of its head; `final` if there is no body.
@@ -134,47 +136,37 @@ class Sealer:
         self._started = True
         return self._header + self.frame(plaintext, final)
 
-    def frame(self, plaintext: bytes, final: bool = False) -> bytes:
-        """Return one frame of the body: at most CHUNK_BYTES, the last one `final`."""
+    def frame(self, plaintext: bytes, final: bool = False, *, size: int = 0) -> bytes:
+        """Return one frame of the body: at most CHUNK_BYTES, the last one `final`.
+
+        `size` is the length to which its plaintext is padded, if that is not `padded_size`.
+        """
         if not self._started or self._final:
             raise ValueError("a frame stands between the head and the final frame")
         if len(plaintext) > CHUNK_BYTES:
             raise ValueError(f"a frame holds {CHUNK_BYTES} bytes, found {len(plaintext)}")
         self._final = final
-        return self._frame(plaintext, _FINAL if final else _MESSAGE)
+        tag = _FINAL if final else _MESSAGE
+        missing = (size or padded_size(len(plaintext))) - len(plaintext)
+        if self._pad and not final and missing:
+            tag = _PADDED
+            plaintext += b"\x80" + bytes(missing - 1)
+        ciphertext = _push(self._state, plaintext, tag=tag)
+        return len(ciphertext).to_bytes(_LENGTH_BYTES, "big") + ciphertext
 
     def frames(self, plaintext: bytes) -> Iterator[bytes]:
         """Yield the frames of a piece of the body, of any length. An empty piece has no frames."""
+        size = CHUNK_BYTES if len(plaintext) > CHUNK_BYTES else 0
         for at in range(0, len(plaintext), CHUNK_BYTES):
-            yield self.frame(plaintext[at : at + CHUNK_BYTES])
-
-    def padding(self) -> bytes:
-        """Return what makes the stream `padded_size` bytes long, with an empty final frame."""
-        if not self._started or self._final:
-            raise ValueError("padding stands between the head and the final frame")
-        missing = padded_size(self.size + _FRAME_BYTES) - self.size - _FRAME_BYTES
-        return self._frame(bytes(missing - _FRAME_BYTES), _PADDING) if missing else b""
-
-    def _frame(self, plaintext: bytes, tag: int) -> bytes:
-        ciphertext = _push(self._state, plaintext, tag=tag)
-        self.size += _LENGTH_BYTES + len(ciphertext)
-        return len(ciphertext).to_bytes(_LENGTH_BYTES, "big") + ciphertext
+            yield self.frame(plaintext[at : at + CHUNK_BYTES], size=size)
 
 
 def padded_size(size: int) -> int:
-    """Return the length, in bytes, to which a stream of `size` bytes is padded.
+    """Return the length to which a plaintext of `size` bytes, at most CHUNK_BYTES, is padded.
 
-    That is a power of two up to 64 KiB, and above it a multiple of 64 KiB. What is missing is
-    nothing, or enough for a frame of padding.
+    It is a power of two, and 256 at least.
     """
-    least = size
-    while True:
-        padded = -(-least // CHUNK_BYTES) * CHUNK_BYTES
-        if least <= CHUNK_BYTES:
-            padded = 1 << (least - 1).bit_length()
-        if padded - size == 0 or padded - size >= _FRAME_BYTES:
-            return padded
-        least = padded + 1
+    return max(_LEAST_PADDED, 1 << (size - 1).bit_length())
 
 
 def seal_pieces(
@@ -183,14 +175,16 @@ def seal_pieces(
     """Yield a stream whose body is `pieces`, each sealed as it comes and never held back.
 
     The final frame is empty: a piece is known to be the last only after it was sent. With `pad`,
-    the stream's length says little about the body's; see `padded_size`.
+    each piece is padded by itself, and an empty body looks like one that is not; see `Sealer`.
     """
-    sealer = Sealer(key)
+    sealer = Sealer(key, pad=pad)
     yield sealer.start(head)
+    empty = True
     for piece in pieces:
+        empty = empty and not piece
         yield from sealer.frames(piece)
-    if pad and (padding := sealer.padding()):
-        yield padding
+    if pad and empty:
+        yield sealer.frame(b"")
     yield sealer.frame(b"", final=True)
 
 
@@ -271,8 +265,11 @@ class Opener:
             plaintext, tag = _pull(self._state, ciphertext)
         except SodiumError:
             raise MalformedBody("wrong key or altered stream") from None
-        if tag == _PADDING and self.head is not None:
-            return b""
+        if tag == _PADDED:
+            plaintext = plaintext.rstrip(b"\0")
+            if not plaintext.endswith(b"\x80"):
+                raise MalformedBody("the padding of a frame of the stream is malformed")
+            plaintext, tag = plaintext[:-1], _MESSAGE
         if tag not in (_MESSAGE, _FINAL):
             raise MalformedBody("a frame of the stream has a tag that is not allowed")
         self.final = tag == _FINAL
