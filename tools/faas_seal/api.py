@@ -12,6 +12,7 @@ from faas_sealed.formats import bundle, file
 from faas_sealed.formats.errors import MalformedBundle, MalformedFile, MalformedKey
 from faas_sealed.formats.grant import grant
 from faas_sealed.formats.header import Header
+from faas_sealed.formats.hpke import checked_public
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, TRANSPORT_PUBLIC, author_public
 from faas_sealed.formats.primitives import KEY_BYTES, context
 
@@ -131,7 +132,7 @@ def _recipient(identity: Identity | str, context: bytes) -> file.Recipient:
 
 def _transport_public(transport: TransportKey | str) -> bytes:
     text = transport.public if isinstance(transport, TransportKey) else transport
-    return TRANSPORT_PUBLIC.decode(text)
+    return checked_public(TRANSPORT_PUBLIC.decode(text))
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:

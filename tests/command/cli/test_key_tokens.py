@@ -283,12 +283,12 @@ def test_a_sealed_body_arrives_and_its_answer_is_opened(direct: list[str], run: 
 
 @pytest.mark.usefixtures("project")
 def test_a_padded_body_arrives(direct: list[str], run: Run, gateway: Server) -> None:
-    answer = run("invoke", *direct, "--sealed", "--pad", input="from a pipe").stdout
+    answer = run("invoke", *direct, "--pad", input="from a pipe").stdout
     assert json.loads(answer)[3] == "from a pipe"
-    for body in ("", "x" * 3000):
-        run("invoke", "tested", "--sealed", "--pad", "-d", body, status=5)
-        assert len(gateway.last.body) == (4096 if body else 256)
-    assert "--sealed" in run("invoke", "tested", "--pad", "-d", "", status=2).stderr
+    for body, padded in (("", 256), ("x", 256), ("x" * 3000, 4096)):
+        run("invoke", "tested", "--pad", "-d", body, status=5)
+        # The stream's header, the head's frame, the body's, and an empty one.
+        assert len(gateway.last.body) == 24 + (21 + 256) + (21 + padded) + 21
 
 
 def test_the_status_inside_counts(direct: list[str], run: Run) -> None:

@@ -23,6 +23,7 @@ from faas_sealed.formats.keys import (
     FUNCTION_KEY,
     IDENTITY_PUBLIC,
     IDENTITY_SEED,
+    TRANSPORT_PUBLIC,
     identity_id,
     key_id,
 )
@@ -406,3 +407,11 @@ def test_a_file_of_recipients_that_is_not_there_is_told_with_what_it_would_hold(
     said = run("seal", "greet", "--to", "nofile", status=2).stderr
     assert "there is no file nofile" in said
     assert "hint: a recipient is a public key, fsip1_…, or a file of such keys" in said
+
+
+def test_a_public_key_that_nothing_can_be_sealed_to_is_refused(run: Run) -> None:
+    run("new", "greet")
+    for option, form in (("--to", IDENTITY_PUBLIC), ("--transport-key", TRANSPORT_PUBLIC)):
+        damaged = form.encode(b"\xff" * 1216)  # no coefficient of ML-KEM is as large
+        said = run("seal", "greet", option, damaged, status=3).stderr
+        assert "the public key is damaged" in said

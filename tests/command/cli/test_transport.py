@@ -149,7 +149,7 @@ def test_a_secret_that_only_the_gateway_has_is_not_made_anew(project: Path, run:
 @pytest.mark.usefixtures("project")
 def test_one_transport_key_is_not_for_two_functions(run: Run) -> None:
     run("new", "other")
-    run("seal", "--transport-key", TRANSPORT_PUBLIC.encode(bytes(1216)), status=2)
+    run("seal", "--transport-key", TRANSPORT_PUBLIC.encode(transport_public(bytes(32))), status=2)
 
 
 def test_the_next_key_comes_first_and_the_oldest_goes(project: Path, run: Run) -> None:

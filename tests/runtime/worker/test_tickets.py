@@ -281,6 +281,7 @@ def test_the_audit_tells_the_form_of_key_and_the_token() -> None:
         token = resumed(function, ticket)
         for _ in range(2):  # as a queue delivers again
             assert function.request(key=token).status == 200
+        wait_until(lambda: function.stderr.text.count("resumed") == 2, "both are in the log")
         function.request()
         function.stderr.wait_for('"key_form":"raw"')
         lines = [json.loads(line) for line in function.stderr.text.splitlines() if "audit" in line]

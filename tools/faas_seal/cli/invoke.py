@@ -69,7 +69,7 @@ _HINTS = {
 )
 @click.option("--callback", metavar="URL", help="Where the answer to --async is sent.")
 @click.option("--sealed", is_flag=True, help="Seal the body, and open the answer.")
-@click.option("--pad", is_flag=True, help="Hide the length of the body, with --sealed.")
+@click.option("--pad", is_flag=True, help="--sealed, and hide the length of the body.")
 @click.option(
     "--session-file",
     metavar="FILE",
@@ -127,16 +127,15 @@ def invoke(
       faas-seal invoke greet --sealed --async --session-file call.session -d 'hello'
       faas-seal open-answer --session-file call.session < callback
 
-    With --sealed --pad, the length of the request says little about the body's. For answers
-    the setting seal_pad does the same.
+    With --pad, the length of a sealed request says little about the body's. For answers the
+    setting seal_pad does the same.
 
     If the handler fails, its sealed trace is opened with the key and the sealed file in
     sealed/, and printed to standard error. Redirects are not followed.
     """
     if callback and not asynchronous:
         raise UsageError("--callback is for --async")
-    if pad and not sealed:
-        raise UsageError("--pad is for --sealed: only sealed bodies are padded")
+    sealed = sealed or pad
     if (session_file is not None) != (asynchronous and sealed):
         raise UsageError(
             "--sealed --async and --session-file go together: the session opens the answer",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.hpke import checked_public
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_PUBLIC
 
 from faas_seal.cli.hints import hint_for
@@ -157,7 +158,9 @@ def seal(
         names=names,
         key=key,
         author_key=author_key,
-        transport_key=read_public(transport_key, TRANSPORT_PUBLIC) if transport_key else None,
+        transport_key=checked_public(read_public(transport_key, TRANSPORT_PUBLIC))
+        if transport_key
+        else None,
         new_author=new_author,
         to=read_recipients(to),
         drop=drop,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faas_sealed.formats.errors import MalformedKey
+from faas_sealed.formats.hpke import checked_public
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.errors import UsageError
@@ -64,7 +65,7 @@ def read_recipients(words: Iterable[str]) -> tuple[KnownRecipient, ...]:
     found: dict[bytes, KnownRecipient] = {}
     for word in words:
         if word.startswith(IDENTITY_PUBLIC.prefix):
-            recipients = [KnownRecipient(IDENTITY_PUBLIC.decode(word))]
+            recipients = [KnownRecipient(checked_public(IDENTITY_PUBLIC.decode(word)))]
         else:
             recipients = parse_recipients(_text(word), word)
         for recipient in recipients:
@@ -98,7 +99,7 @@ def _parse(text: str, where: str) -> Iterator[KnownRecipient]:
         key, mark, comment = line.partition("#")
         if key.strip():
             try:
-                identity = IDENTITY_PUBLIC.decode(key.strip())
+                identity = checked_public(IDENTITY_PUBLIC.decode(key.strip()))
             except MalformedKey as error:
                 raise MalformedKey(f"{where}, line {number}: {error}") from None
             yield KnownRecipient(identity, _name(comment) or above)

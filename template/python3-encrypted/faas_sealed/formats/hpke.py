@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hpke import (
     Suite,
 )
 
+from faas_sealed.formats.errors import MalformedKey
 from faas_sealed.formats.primitives import KEY_BYTES, LABEL, TAG_BYTES
 
 MLKEM_SEED_BYTES = 64
@@ -71,6 +72,15 @@ def seal(public: bytes, plaintext: bytes, purpose: bytes, context: bytes) -> byt
         return _SUITE.encrypt(plaintext, key, _info(purpose, context))
     except ValueError:
         raise ValueError("not a public key of MLKEM768-X25519") from None
+
+
+def checked_public(public: bytes) -> bytes:
+    """Return a public key (1,216 bytes), or raise MalformedKey if nothing can be sealed to it."""
+    try:
+        seal(public, b"", b"", b"")
+    except ValueError as error:
+        raise MalformedKey(f"the public key is damaged: {error}") from None
+    return public
 
 
 def _info(purpose: bytes, context: bytes) -> bytes:
