@@ -182,6 +182,17 @@ def test_no_text_makes_a_reader_fail_in_another_way(text: str) -> None:
             opened(candidate)
 
 
+@pytest.mark.parametrize("prefix", ["", "fsx1_", "fsk1_", "fsxr2_", "fsxt2_", "FSXR1_", "FSXT1_"])
+def test_tickets_and_resumed_tokens_have_prefixes_of_their_own(prefix: str) -> None:
+    ticket, token = granted()[6:], sealed()[6:]
+    for wrong in (prefix, "fsxr1_"):
+        with pytest.raises(ValueError, match=r"start|length"):
+            accepted(wrong + ticket)
+    for wrong in (prefix, "fsxt1_"):
+        with pytest.raises(MalformedKey):
+            opened(wrong + token)
+
+
 def test_a_ticket_is_for_the_secret_that_asked_for_it() -> None:
     with pytest.raises(ValueError, match="for another caller"):
         accepted(granted(), resume=KEY)
