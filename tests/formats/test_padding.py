@@ -76,6 +76,11 @@ def test_a_padded_body_is_read_as_it_was(body: list[bytes]) -> None:
     assert len(lengths) >= 2
 
 
+@given(pieces)
+def test_a_body_without_padding_keeps_what_looks_like_it(body: list[bytes]) -> None:
+    assert opened(sealed(*body, pad=False)) == (PLAIN_HEAD, b"".join(body))
+
+
 def test_a_frame_is_padded_to_the_next_size_and_no_further() -> None:
     for size in range(CHUNK_BYTES + 1):
         assert padded_size(size) == min(each for each in SIZES if each >= size)

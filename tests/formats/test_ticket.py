@@ -314,6 +314,12 @@ def test_a_content_of_another_length_is_refused(length: int) -> None:
     assert judge(forge.resumed_content(1, BIND)[:length].ljust(length, b"\0")) is None
 
 
+@pytest.mark.parametrize("at", [0, 1, 33, 41, 73])
+def test_no_field_of_a_content_is_a_byte_longer(at: int) -> None:
+    content = forge.resumed_content(1, BIND)
+    assert judge(content[:at] + b"\0" + content[at:]) is None
+
+
 @pytest.mark.parametrize("key", [b"", bytes(31), bytes(33)])
 @pytest.mark.parametrize("resume", [RESUME, RESUME[:31]])
 def test_a_ticket_of_another_length_does_not_open(key: bytes, resume: bytes) -> None:
