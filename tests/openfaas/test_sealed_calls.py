@@ -159,7 +159,7 @@ def test_a_token_is_of_no_use_for_another_input(deployed: Deployed) -> None:
 def test_who_calls_again_makes_no_more_key_tokens(deployed: Deployed) -> None:
     key = deployed.key()
     sent = []
-    for body in (b"ab", b"ba", b"x" * 100_000):
+    for body in (b"ab", b"ba", b"x" * 10_000):
         answer = requests.post(f"{deployed.url}/path?q=1", body, auth=key, timeout=30)
         assert answer.text.endswith(body[::-1].decode())
         sent.append(answer.request.headers["X-Function-Key"].partition("_")[0])
