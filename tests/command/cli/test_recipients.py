@@ -409,9 +409,9 @@ def test_a_file_of_recipients_that_is_not_there_is_told_with_what_it_would_hold(
     assert "hint: a recipient is a public key, fsip1_…, or a file of such keys" in said
 
 
+@pytest.mark.usefixtures("project")
 def test_a_public_key_that_nothing_can_be_sealed_to_is_refused(run: Run) -> None:
-    run("new", "greet")
     for option, form in (("--to", IDENTITY_PUBLIC), ("--transport-key", TRANSPORT_PUBLIC)):
         damaged = form.encode(b"\xff" * 1216)  # no coefficient of ML-KEM is as large
-        said = run("seal", "greet", option, damaged, status=3).stderr
+        said = run("seal", option, damaged, status=3).stderr
         assert "the public key is damaged" in said
