@@ -39,8 +39,8 @@ started anew, one after the other, and met wrk for {seconds} s at each number of
 handler greets the name in the query.
 
 **Bold** is the throughput as a ratio to the first row. Then come requests a second, and latencies
-as ratios to the first row: below 1 is quicker. `burst`, `warm` and `request` are ours, named by
-their `seal_isolation`. Each request to them brings its key: raw, in a key token for that request,
+as ratios to the first row: below 1 is quicker. `burst` and `request` are ours, named by their
+`seal_isolation`. Each request to them brings its key: raw, in a key token for that request,
 which is opened each time (post-quantum HPKE), or in a resumed token (AES). With sealed bodies,
 request and answer are encrypted, too.
 """

@@ -22,7 +22,7 @@ from faas_sealed.formats.token import KeyToken, request_binding, seal_token
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE.parent / "template" / "python3-encrypted"
-ISOLATIONS = ("burst", "warm", "request")
+ISOLATIONS = ("burst", "request")
 # The one port that the official template knows.
 OFFICIAL_PORT = 5000
 FUNCTION = "bench"

@@ -9,7 +9,7 @@ import pytest
 from faas_seal.scan import proof
 from faas_seal.scan.places import in_process, in_processes
 from faas_seal.scan.search import Search
-from faas_sealed.runtime.worker.worker import MOST_LINGERS
+from faas_sealed.runtime.worker.worker import KEYLESS_SECONDS
 
 from tests.leaks import traffic
 from tests.leaks.client import Client
@@ -74,9 +74,9 @@ def test_nothing_is_left_when_it_took_too_long(
     )
 
 
-def test_probes_do_not_prolong_the_life_of_a_warm_worker(plants: Plants) -> None:
+def test_probes_do_not_prolong_a_long_linger(plants: Plants) -> None:
     with (
-        serve(plants.files, seal_isolation="warm", seal_warm_ttl="2s") as function,
+        serve(plants.files, seal_linger="2s") as function,
         Client(function, plants) as client,
     ):
         search = plants.search(function.sealed, function.function_key)
@@ -92,14 +92,14 @@ def test_probes_do_not_prolong_the_life_of_a_warm_worker(plants: Plants) -> None
 
 def test_requests_without_a_valid_key_prolong_a_burst_for_a_while_only(plants: Plants) -> None:
     with (
-        serve(plants.files, seal_isolation="burst") as function,
+        serve(plants.files) as function,
         Client(function, plants) as client,
     ):
         search = plants.search(function.sealed, function.function_key)
         connection = client.connect()
         connection.sendall(client.head("answer", 0))
         assert client.read(connection).status == 200
-        until = time.monotonic() + MOST_LINGERS * LINGER + END
+        until = time.monotonic() + KEYLESS_SECONDS + END
         while time.monotonic() < until:
             connection.sendall(client.head("answer", 0, plants.wrong_key))
             assert client.read(connection).status == 403
@@ -174,8 +174,8 @@ def proven(search: Search) -> Search:
     return search
 
 
-def test_a_warm_worker_shows_what_is_looked_for(plants: Plants) -> None:
-    with serve(plants.files, seal_isolation="warm", seal_warm_ttl="1h") as function:
+def test_a_worker_that_lingers_shows_what_is_looked_for(plants: Plants) -> None:
+    with serve(plants.files, seal_linger="1h") as function:
         search = plants.search(function.sealed, function.function_key)
         client = Client(function, plants)
         for act in ("answer", "from_data", "answer"):
@@ -186,8 +186,8 @@ def test_a_warm_worker_shows_what_is_looked_for(plants: Plants) -> None:
     assert {"body", "header", "path", "query", "content key"} <= found
 
 
-def test_nothing_is_left_after_the_time_of_a_warm_worker(plants: Plants) -> None:
-    with serve(plants.files, seal_isolation="warm", seal_warm_ttl="200ms") as function:
+def test_nothing_is_left_after_a_long_linger(plants: Plants) -> None:
+    with serve(plants.files, seal_linger="200ms") as function:
         search = plants.search(function.sealed, function.function_key)
         client = Client(function, plants)
         for act in ("answer", "from_data", "answer"):

@@ -25,6 +25,17 @@ def handle(event, context):
 }
 
 
+# The settings that decide how long a worker lives.
+each_life = pytest.mark.parametrize(
+    "life",
+    [
+        pytest.param({"seal_isolation": "request"}, id="request"),
+        pytest.param({"seal_isolation": "burst"}, id="burst"),
+        pytest.param({"seal_linger": "60s"}, id="burst, long linger"),
+    ],
+)
+
+
 def serve_program(
     stdin: int = subprocess.PIPE, prefix: Sequence[str] = (), **settings: str | int
 ) -> AbstractContextManager[Function]:

@@ -31,14 +31,14 @@ GOOD = {
     "seal_denied": ("/elsewhere/denied", "denied", Path("/elsewhere/denied")),
     "seal_accept": ("sealed", "accept", frozenset({"sealed"})),
     "seal_discovery": ("off", "discovery", False),
+    "seal_pad": ("on", "pad", True),
     "seal_audit": ("on", "audit", True),
-    "seal_isolation": ("warm", "isolation", "warm"),
+    "seal_isolation": ("request", "isolation", "request"),
     "seal_workers": ("3", "workers", 3),
     "seal_waiting": ("4", "waiting", 4),
     "seal_readers": ("5", "readers", 5),
     "seal_burst_requests": ("6", "burst_requests", 6),
     "seal_linger": ("7ms", "linger", 0.007),
-    "seal_warm_ttl": ("1m30s", "warm_ttl", 90.0),
     "seal_max_body": ("8KiB", "max_body", 8192),
     "seal_stream_timeout": ("1.5h", "stream_timeout", 5400.0),
     "seal_log": ("json", "log", "json"),
@@ -48,16 +48,17 @@ GOOD = {
 }
 BAD = {
     "seal_author": ["nonsense", "fsap1_", AUTHOR[:-1], AUTHOR + "A", AUTHOR_SEED.encode(SEED)],
-    "seal_isolation": ["none", "BURST", "request burst"],
+    "seal_isolation": ["none", "BURST", "request burst", "warm"],
     "seal_accept": ["token", "raw;sealed", "raw,"],
     "seal_discovery": ["yes", "1"],
+    "seal_pad": ["yes"],
     "seal_audit": ["true"],
     "seal_workers": ["0", "-1", "1.5", "many", "1000000", "\u0661"],
     "seal_waiting": ["0", "x"],
     "seal_readers": ["0", "x"],
-    "seal_burst_requests": ["0", "x"],
+    "seal_burst_requests": ["00", "-1", "x"],
     "seal_linger": ["0", "0s", "-1s", "20 ms", "20msx", "ms", "1.2.3s", "501h", "\u0663s"],
-    "seal_warm_ttl": ["0", "1y"],
+    "seal_warm_ttl": ["60s", "0"],
     "seal_max_body": ["x", "32MB", "-1", "1.5MiB", "\u0661"],
     "seal_stream_timeout": ["0", "10 m"],
     "seal_log": ["xml"],
@@ -98,6 +99,19 @@ def test_what_should_be_a_public_key_is_never_repeated() -> None:
     with pytest.raises(SealError) as refused:
         read(seal_author=secret)
     assert secret not in str(refused.value)
+
+
+def test_a_burst_may_have_no_bound() -> None:
+    assert read(seal_burst_requests="0").burst_requests == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("seal_isolation", "warm"), ("seal_warm_ttl", "60s")])
+def test_what_once_kept_a_process_warm_is_refused_with_what_does_so_now(
+    name: str, value: str
+) -> None:
+    with pytest.raises(SealError, match="seal_linger: 60s") as refused:
+        read(**{name: value})
+    assert str(refused.value).startswith(name)
 
 
 @pytest.mark.parametrize("name", ["seal_file", "seal_transport", "seal_denied"])
@@ -223,7 +237,7 @@ def test_a_bad_setting_ends_the_start_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "function.sealed").write_bytes(sealed())
     assert start(tmp_path, seal_isolation="none") == (
         1,
-        "faas-seal: error: seal_isolation is 'none': expected request or burst or warm\n",
+        "faas-seal: error: seal_isolation is 'none': expected burst or request\n",
     )
     status, said = start(tmp_path, seal_author="")
     assert (status, said.count("\n")) == (1, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, TRANSPORT_SEED
 
-ISOLATIONS = ("request", "burst", "warm")
+ISOLATIONS = ("burst", "request")
 KEY_FORMS = ("raw", "sealed")
+_LONGER_LINGER = "seal_linger: 60s keeps a process for so long after its last valid call"
 # Where OpenFaaS mounts secrets.
 SECRETS = Path("/var/openfaas/secrets")
 
@@ -110,10 +111,20 @@ def _key_forms(text: str) -> frozenset[str]:
     return forms
 
 
+def _isolation(text: str) -> str:
+    if text == "warm":
+        raise ValueError(f"expected burst or request; {_LONGER_LINGER}")
+    return _choice(*ISOLATIONS)(text)
+
+
 def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text):
         raise ValueError("expected a whole number from 1 to 999999")
     return int(text)
+
+
+def _count_or_zero(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _size(text: str) -> int:
@@ -244,11 +255,10 @@ SETTINGS = (
         "seal_isolation",
         "isolation",
         "burst",
-        _choice(*ISOLATIONS),
-        "how long a process lives: `request`, one request; `burst`, until nothing arrives for "
-        "`seal_linger`; `warm`, until `seal_warm_ttl` after the last request with a valid key. "
-        "Only `warm` keeps plaintext and keys in memory while traffic pauses. It also keeps the "
-        "handler's modules from one request to the next",
+        _isolation,
+        "how long a process lives: `request`, for one request; `burst`, until `seal_linger` after "
+        "its last request with a valid key. A process executes the handler's modules once. So the "
+        "requests of one process share the state of the modules, as in python3-http",
     ),
     Setting(
         "seal_workers",
@@ -277,11 +287,20 @@ SETTINGS = (
         "seal_burst_requests",
         "burst_requests",
         "1000",
-        _count,
-        "requests that one process serves in a burst; then another process takes its place",
+        _count_or_zero,
+        "with `burst`, the requests that one process serves; then another process takes its place. "
+        "`0` for no bound",
     ),
-    Setting("seal_linger", "linger", "20ms", duration, "see `seal_isolation`"),
-    Setting("seal_warm_ttl", "warm_ttl", "60s", duration, "see `seal_isolation`"),
+    Setting(
+        "seal_linger",
+        "linger",
+        "20ms",
+        duration,
+        "with `burst`, how long a process waits for another request after the last one with a "
+        "valid key. So long its memory keeps keys, plaintext and the state of modules. Raise it, "
+        "for example to `60s`, for handlers that load a model or open connections. Requests "
+        "without a valid key prolong a process by 200 ms at most in all",
+    ),
     Setting(
         "seal_max_body",
         "max_body",
@@ -334,6 +353,12 @@ SETTINGS = (
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
+def check_names(names: Container[str]) -> None:
+    """Raise SealError, with one line, for a name with which the runtime would not start."""
+    if "seal_warm_ttl" in names:
+        raise SealError(f"seal_warm_ttl is no setting: {_LONGER_LINGER}")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of this function. Durations are in seconds, sizes in bytes.
@@ -356,7 +381,6 @@ class Settings:
     readers: int
     burst_requests: int
     linger: float
-    warm_ttl: float
     max_body: int
     stream_timeout: float
     log: str
@@ -367,6 +391,7 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], default_file: Path) -> Settings:
         """Return the settings, or raise SealError with one line that names the bad setting."""
+        check_names(environ)
         values = {
             setting.member: setting.value(environ.get(setting.name, "")) for setting in SETTINGS
         }

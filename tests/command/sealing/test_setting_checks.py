@@ -17,7 +17,12 @@ def set_in_stack_file(project: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("seal_isolation: warmm", "seal_isolation is 'warmm': expected request or burst or warm"),
+        ("seal_isolation: bursts", "seal_isolation is 'bursts': expected burst or request"),
+        (
+            "seal_isolation: warm",
+            "seal_isolation is 'warm': expected burst or request; seal_linger: 60s",
+        ),
+        ("seal_warm_ttl: 60s", "seal_warm_ttl is no setting: seal_linger: 60s"),
         ("seal_max_body: 1 apple", "seal_max_body is '1 apple'"),
         ("exec_timeout: soon", "exec_timeout is 'soon'"),
     ],
@@ -34,13 +39,13 @@ def test_a_setting_with_which_a_function_would_not_start_is_refused(
 
 
 def test_a_setting_that_is_none_is_warned_of(project: Path, run: Run) -> None:
-    set_in_stack_file(project, "seal_isolaton: warm")
+    set_in_stack_file(project, "seal_isolaton: request")
     said = "has seal_isolaton, which is no setting: do you mean seal_isolation?"
     assert said in run("seal").stderr
     assert said in run("doctor", status=1).stdout
 
 
-@pytest.mark.parametrize("line", ["seal_isolation: warm", "exec_timeout: 1m30s", "MY_OWN: x"])
+@pytest.mark.parametrize("line", ["seal_isolation: request", "exec_timeout: 1m30s", "MY_OWN: x"])
 def test_other_variables_are_fine(project: Path, run: Run, line: str) -> None:
     set_in_stack_file(project, line)
     assert "setting" not in run("seal").stderr

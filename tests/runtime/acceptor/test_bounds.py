@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from tests.runtime.conftest import PROGRAM, Gate, serve_program
+from tests.runtime.conftest import PROGRAM, Gate, each_life, serve_program
 from tests.runtime.processes import workers
 from tests.runtime.wire import Client, chunked, connected, posted, reason, run, several
 from tests.support import PATIENCE, READY, serve, wait_until
@@ -22,10 +23,12 @@ def handle(event, context):
 }
 
 
-@pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
-def test_no_more_handlers_run_at_once_than_there_are_workers(isolation: str, gate: Gate) -> None:
+@each_life
+def test_no_more_handlers_run_at_once_than_there_are_workers(
+    life: dict[str, Any], gate: Gate
+) -> None:
     with (
-        serve_program(seal_workers=3, seal_isolation=isolation) as function,
+        serve_program(seal_workers=3, **life) as function,
         several(function, 10) as clients,
     ):
         for client in clients:

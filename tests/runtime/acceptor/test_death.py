@@ -7,10 +7,11 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.runtime.conftest import Gate, serve_program
+from tests.runtime.conftest import Gate, each_life, serve_program
 from tests.runtime.processes import wait_asleep, wait_ended, workers
 from tests.runtime.wire import Client, Cut, connected, reason, run, several
 from tests.support import Function, serve, wait_until
@@ -60,10 +61,10 @@ def handle(event, context):
 }
 
 
-@pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
-def test_the_guilty_request_alone_fails(isolation: str, gate: Gate) -> None:
+@each_life
+def test_the_guilty_request_alone_fails(life: dict[str, Any], gate: Gate) -> None:
     with (
-        serve_program(seal_isolation=isolation, seal_workers=16) as function,
+        serve_program(seal_workers=16, **life) as function,
         several(function, 4) as innocent,
         several(function, len(DEATHS)) as guilty,
     ):

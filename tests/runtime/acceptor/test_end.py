@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,19 +48,21 @@ def test_under_the_watchdog_a_signal_alone_does_not_end_it(number: signal.Signal
 
 
 @pytest.mark.parametrize(
-    ("how", "isolation"),
+    ("how", "life"),
     [
-        ("stdin", "request"),
-        ("stdin", "burst"),
-        ("stdin", "warm"),
-        ("SIGTERM", "burst"),
-        ("SIGINT", "burst"),
+        ("stdin", {"seal_isolation": "request"}),
+        ("stdin", {}),
+        ("stdin", {"seal_linger": "60s"}),
+        ("SIGTERM", {}),
+        ("SIGINT", {}),
     ],
 )
-def test_what_is_in_flight_and_what_waits_is_answered(how: str, isolation: str, gate: Gate) -> None:
+def test_what_is_in_flight_and_what_waits_is_answered(
+    how: str, life: dict[str, Any], gate: Gate
+) -> None:
     stdin = subprocess.PIPE if how == "stdin" else subprocess.DEVNULL
     with (
-        serve_program(stdin=stdin, seal_workers=2, seal_isolation=isolation) as function,
+        serve_program(stdin=stdin, seal_workers=2, **life) as function,
         several(function, 3) as idle,
         several(function, 6) as clients,
     ):
@@ -79,7 +82,7 @@ def test_what_is_in_flight_and_what_waits_is_answered(how: str, isolation: str, 
 @pytest.mark.alone
 def test_idle_it_ends_at_once() -> None:
     with (
-        serve_program(seal_isolation="warm") as function,
+        serve_program(seal_linger="60s") as function,
         connected(function) as client,
         several(function, 10),
     ):
@@ -166,9 +169,9 @@ answer = str(child.pid)
         assert not exists(daemon)
 
 
-@pytest.mark.parametrize("isolation", ["burst", "warm"])
-def test_nothing_outlives_an_acceptor_that_is_killed(isolation: str, gate: Gate) -> None:
-    with serve_program(seal_isolation=isolation) as function, several(function, 3) as clients:
+@pytest.mark.parametrize("linger", ["20ms", "60s"])
+def test_nothing_outlives_an_acceptor_that_is_killed(linger: str, gate: Gate) -> None:
+    with serve_program(seal_linger=linger) as function, several(function, 3) as clients:
         assert clients[0].run(PID)
         for client in clients[1:]:
             client.post(gate.code)

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faas_sealed.formats.file import SealedFile
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import TRANSPORT_SEED, key_id
 
-from tests.runtime.conftest import PROGRAM, Gate
+from tests.runtime.conftest import PROGRAM, Gate, each_life
 from tests.support import Function, seal_files, serve, session, wait_until
 
 SEED = bytes(range(32))
@@ -125,8 +126,8 @@ def test_a_file_that_is_too_large_is_refused_unread() -> None:
         assert answer(function) == "one"
 
 
-@pytest.mark.parametrize("isolation", ["request", "burst", "warm"])
-def test_no_call_fails_while_one_handler_follows_another(isolation: str) -> None:
+@each_life
+def test_no_call_fails_while_one_handler_follows_another(life: dict[str, Any]) -> None:
     answers: list[str] = []
     stop = threading.Event()
 
@@ -134,7 +135,7 @@ def test_no_call_fails_while_one_handler_follows_another(isolation: str) -> None
         while not stop.is_set():
             answers.append(answer(function))
 
-    with serve(handler("1"), seed=SEED, seal_isolation=isolation) as function:
+    with serve(handler("1"), seed=SEED, environ=life) as function:
         callers = [threading.Thread(target=ask, args=[function]) for _ in range(4)]
         for caller in callers:
             caller.start()

@@ -23,7 +23,8 @@ def handle(event, context):
 
 @pytest.fixture(scope="module")
 def function() -> Iterator[Function]:
-    with serve({"handler.py": HANDLER}) as function:
+    # What one call configures, another would find in the same process.
+    with serve({"handler.py": HANDLER}, seal_isolation="request") as function:
         yield function
 
 

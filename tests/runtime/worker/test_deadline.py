@@ -193,17 +193,22 @@ def test_a_client_that_does_not_take_its_answer_holds_a_worker_until_the_deadlin
             client.read()
 
 
-def test_what_a_handler_leaves_to_be_destroyed_has_the_same_deadline(hasty: Function) -> None:
+def test_what_a_call_leaves_to_be_destroyed_has_the_same_deadline() -> None:
     code = """\
-import function.handler, signal, time
+import signal, time
 class Stubborn:
+    def __init__(self):
+        self.pieces = iter(["done"])
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.pieces)
     def __del__(self):
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         time.sleep(60)
-function.handler.kept = Stubborn()
-answer = "done"
+answer = Stubborn()
 """
-    with connected(hasty) as client:
+    with serve_program(seal_stream_timeout="1s") as function, connected(function) as client:
         assert client.run(code) == "done"
         assert client.run(PID)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+import pytest
 from faas_sealed.formats.keys import FUNCTION_KEY
 
 from tests.runtime.conftest import serve_program
@@ -75,11 +77,26 @@ def test_with_burst_a_worker_is_replaced_after_so_many_requests() -> None:
         wait_ended(*pids[:10])
 
 
-def test_with_burst_every_request_executes_the_handler_anew() -> None:
-    with serve(COUNTER, seal_linger="30s") as function, connected(function) as client:
-        for _ in range(3):
+def test_with_burst_a_process_may_serve_without_bound() -> None:
+    with (
+        serve_program(seal_burst_requests=0, seal_linger="30s") as function,
+        connected(function) as client,
+    ):
+        assert len({client.run(PID) for _ in range(1200)}) == 1
+
+
+def test_with_burst_the_module_stays_as_long_as_the_process() -> None:
+    with (
+        serve(COUNTER, seal_workers=1, seal_linger="30s") as function,
+        connected(function) as client,
+    ):
+        answers = []
+        for _ in range(5):
             client.send(function.head())
-            assert client.read().json()["calls"] == 1
+            answers.append(client.read().json())
+        assert [answer["calls"] for answer in answers] == [1, 2, 3, 4, 5]
+        assert len({answer["pid"] for answer in answers}) == 1
+        assert function.request().json()["calls"] == 6
 
 
 def test_with_burst_what_one_request_has_opened_is_closed_to_a_wrong_key() -> None:
@@ -98,50 +115,26 @@ def test_with_burst_what_one_request_has_opened_is_closed_to_a_wrong_key() -> No
         assert len(pids) == 1
 
 
-def test_with_warm_the_module_stays() -> None:
-    with (
-        serve(COUNTER, seal_isolation="warm", seal_workers=1) as function,
-        connected(function) as client,
-    ):
-        answers = []
-        for _ in range(5):
-            client.send(function.head())
-            answers.append(client.read().json())
-        assert [answer["calls"] for answer in answers] == [1, 2, 3, 4, 5]
-        assert len({answer["pid"] for answer in answers}) == 1
-        assert function.request().json()["calls"] == 6
-
-
-def test_with_warm_a_worker_outlives_any_number_of_requests() -> None:
-    with (
-        serve(COUNTER, seal_isolation="warm", seal_burst_requests=3) as function,
-        connected(function) as client,
-    ):
-        for calls in range(1, 10):
-            client.send(function.head())
-            assert client.read().json()["calls"] == calls
-
-
-def test_with_warm_a_wrong_key_gets_nothing_and_right_ones_the_same_module() -> None:
-    with serve(COUNTER, seal_isolation="warm", seal_workers=1) as function:
+def test_with_burst_a_wrong_key_gets_nothing_and_right_ones_the_same_module() -> None:
+    with serve(COUNTER, seal_workers=1, seal_linger="30s") as function:
         assert function.request().json()["calls"] == 1
         for _ in range(3):
             assert reason(function.request(key=WRONG_KEY)) == "unknown-key"
         assert function.request().json()["calls"] == 2
 
 
-def test_with_warm_a_worker_ends_after_its_time() -> None:
-    with serve(COUNTER, seal_isolation="warm", seal_warm_ttl="300ms") as function:
-        answer = function.request().json()
-        wait_ended(answer["pid"])
-        assert function.request().json()["calls"] == 1
+@pytest.mark.parametrize("linger", ["20ms", "300ms"])
+def test_after_the_linger_another_process_begins_anew(linger: str) -> None:
+    with serve(COUNTER, seal_linger=linger) as function:
+        for _ in range(3):
+            answer = function.request().json()
+            assert answer["calls"] == 1
+            wait_ended(answer["pid"])
 
 
-def test_requests_without_a_valid_key_do_not_keep_a_worker_alive() -> None:
-    with (
-        serve(COUNTER, seal_isolation="warm", seal_warm_ttl="500ms") as function,
-        connected(function) as client,
-    ):
+@pytest.mark.parametrize("linger", ["20ms", "500ms"])
+def test_requests_without_a_valid_key_do_not_keep_a_worker_alive(linger: str) -> None:
+    with serve(COUNTER, seal_linger=linger) as function, connected(function) as client:
         client.send(function.head())
         used = client.read().json()["pid"]
         until = time.monotonic() + PATIENCE
@@ -151,6 +144,39 @@ def test_requests_without_a_valid_key_do_not_keep_a_worker_alive() -> None:
             client.read()
             client.send(function.head(key=WRONG_KEY))
             assert client.read().status == 403
+
+
+def test_a_worker_to_which_no_valid_key_comes_ends_soon_whatever_the_linger() -> None:
+    with serve(COUNTER, seal_linger="1h") as function, connected(function) as client:
+        before = workers(function)
+        until = time.monotonic() + PATIENCE
+        while before <= workers(function):
+            assert time.monotonic() < until, "the worker lives on"
+            client.send(function.head(key=WRONG_KEY))
+            assert client.read().status == 403
+
+
+LEAVES = """\
+import os, re, threading, time
+
+def hold(file):
+    while not os.path.exists(file):
+        time.sleep(0.005)
+    re.match("(a+)+b", "a" * 64)
+
+def handle(event, context):
+    threading.Thread(target=hold, args=(event.query["file"],)).start()
+    return str(os.getpid())
+"""
+
+
+def test_a_worker_is_gone_although_a_thread_holds_the_interpreter(tmp_path: Path) -> None:
+    file = tmp_path / "go"
+    with serve({"handler.py": LEAVES}, seal_linger="1s") as function:
+        pid = int(function.request(f"/?file={file}").text)
+        file.touch()
+        wait_ended(pid)
+        assert function.request(f"/?file={file}0").status == 200
 
 
 def test_a_request_that_is_half_sent_does_not_keep_a_used_worker_alive() -> None:
@@ -181,9 +207,9 @@ def test_a_slow_request_goes_to_a_fresh_worker_however_it_begins() -> None:
                 assert int(client.read().text) not in used
 
 
-def test_a_warm_worker_makes_way_for_a_slow_request() -> None:
+def test_a_worker_that_lingers_makes_way_for_a_slow_request() -> None:
     with (
-        serve_program(seal_isolation="warm", seal_workers=1) as function,
+        serve_program(seal_workers=1, seal_linger="30s") as function,
         connected(function) as client,
     ):
         used = int(client.run(PID))

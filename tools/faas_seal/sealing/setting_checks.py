@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from faas_sealed.formats.errors import SealError
-from faas_sealed.settings import BY_NAME
+from faas_sealed.settings import BY_NAME, check_names
 
 from faas_seal.errors import StackFileRefused
 from faas_seal.project.stackfile import Function
@@ -16,15 +16,17 @@ _PREFIX = "seal_"
 
 def check_settings(function: Function) -> None:
     """Raise StackFileRefused for a setting with which the runtime would not start."""
-    for name, text in function.environment.items():
-        if name in BY_NAME:
-            try:
+    name = "each setting"
+    try:
+        check_names(function.environment)
+        for name, text in function.environment.items():
+            if name in BY_NAME:
                 BY_NAME[name].value(text)
-            except SealError as error:
-                raise StackFileRefused(
-                    f"functions.{function.name}.environment: {error}",
-                    hint=f"docs/settings.md says what {name} may be",
-                ) from None
+    except SealError as error:
+        raise StackFileRefused(
+            f"functions.{function.name}.environment: {error}",
+            hint=f"docs/settings.md says what {name} may be",
+        ) from None
 
 
 def unknown_settings(function: Function) -> Iterator[str]:

@@ -21,7 +21,7 @@ from faas_sealed.settings import Settings
 
 # The number of fresh workers that are kept ready, by isolation. With `request` each request takes
 # a fresh worker, and should not have to wait for a fork.
-SPARES = {"request": 4, "burst": 2, "warm": 2}
+SPARES = {"request": 4, "burst": 2}
 
 
 class Dispatch:

@@ -1,4 +1,4 @@
-"""The author's handler: executed in a fresh namespace, called, dropped."""
+"""The author's handler: executed once in a worker, and called for each request."""
 
 from __future__ import annotations
 
@@ -13,47 +13,53 @@ from werkzeug.exceptions import HTTPException
 from faas_sealed.runtime.handler.body_stream import BodyStream
 from faas_sealed.runtime.handler.contract import Context, Event, flattened, response_of, sent
 from faas_sealed.runtime.handler.loader import Package, Program
-from faas_sealed.runtime.handler.loggers import Loggers
+from faas_sealed.runtime.handler.loggers import add_log_handler, remove_log_handler
 from faas_sealed.runtime.shared.responses import Response
-from faas_sealed.settings import Settings
 
 
 class Handler:
-    """The function's code in one worker.
+    """The function's code in one worker: its files and its executed modules.
 
-    The files and the compiled code stay until the worker ends. With isolation `warm` the
-    executed modules stay, too.
+    `has_failed` tells whether the modules could not be executed. What has been executed of them
+    cannot be taken back, so this process serves nothing more.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._keeps_modules = settings.isolation == "warm"
-        self._program: Program | None = None
+    def __init__(self) -> None:
         self._package: Package | None = None
         self._module: ModuleType | None = None
-        self._loggers: Loggers | None = None
+        self.has_failed = False
 
     @property
     def is_open(self) -> bool:
-        return self._program is not None
+        return self._package is not None
 
     def open(self, files: Mapping[str, bytes]) -> None:
         """Take the files of the bundle, by name."""
-        self._program = Program(files)
+        self._package = Package(Program(files))
 
     @property
     def streams(self) -> bool:
         """Whether the handler may want to start before the request's body is there."""
-        assert self._program is not None
-        return self._program.streams
+        assert self._package is not None
+        return self._package.program.streams
 
     def load(self) -> None:
-        """Execute the modules, unless they are kept from an earlier call."""
-        if self._module is None:
-            assert self._program is not None
-            self._loggers = self._loggers or Loggers()
-            self._package = Package(self._program)
+        """Execute the modules, unless an earlier call has done so."""
+        if self._module is not None:
+            return
+        assert self._package is not None
+        try:
             self._module = self._package.load()
-            self._loggers.complete()
+        except BaseException:
+            self.has_failed = True
+            raise
+        add_log_handler()
+
+    def unload(self) -> None:
+        """Forget the executed modules, in the zygote, whose workers execute others."""
+        if self._package is not None:
+            self._package.unload()
+        remove_log_handler()
 
     def call(self, environ: dict[str, Any], body: BodyStream, context: Context) -> Response:
         """Call `handle` with a request: its WSGI environment, and the body in it."""
@@ -67,16 +73,6 @@ class Handler:
                 flask_context.request.get_data()
             answer = flask_app().finalize_request(_call(self._module, event, context))
         return sent(answer, environ)
-
-    def finish(self) -> None:
-        """Drop the executed modules, unless they are kept, once the answer is sent."""
-        if self._keeps_modules and self._module is not None:
-            return
-        if self._package is not None:
-            self._package.unload()
-        if self._loggers is not None:
-            self._loggers.restore()
-        self._package = self._module = None
 
 
 def _call(module: ModuleType, event: Event, context: Context) -> Any:

@@ -1,4 +1,4 @@
-"""The loader of the package `function`: imports it from memory, into fresh namespaces."""
+"""The loader of the package `function`: imports it from memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import importlib.util
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from types import CodeType, ModuleType
 
@@ -21,7 +21,7 @@ PACKAGE = "function"
 
 
 class Program:
-    """The files of a bundle, and their code as far as it has been compiled.
+    """The files of a bundle.
 
     `streams` tells whether the source says `.stream`: such a handler may want to start
     before the body of its request has arrived. A wrong guess costs time, not correctness.
@@ -30,14 +30,6 @@ class Program:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         # The official template's build makes an empty `__init__.py`, too.
         self.files = {"__init__.py": b"", **files}
-        self._code: dict[str, CodeType] = {}
-
-    def code(self, name: str) -> CodeType:
-        code = self._code.get(name)
-        if code is None:
-            code = compile(self.files[name], f"{ROOT}/{name}", "exec", dont_inherit=True)
-            self._code[name] = code
-        return code
 
     @cached_property
     def streams(self) -> bool:
@@ -47,19 +39,16 @@ class Program:
 
 
 class Package:
-    """A program's package `function`, executed into a fresh namespace."""
+    """A program's package `function`."""
 
     def __init__(self, program: Program) -> None:
+        self.program = program
         self._finder = _Finder(program)
 
     def load(self) -> ModuleType:
         """Import the package and return `function.handler`."""
-        if PACKAGE in sys.modules:
-            # A thread that an earlier call left behind has imported the folder of that name on
-            # the disk.
-            _forget([name for name in sys.modules if name.partition(".")[0] == PACKAGE])
         sys.meta_path.insert(0, self._finder)
-        bundle_files.show(self._finder.program.files)
+        bundle_files.show(self.program.files)
         package = self._finder.load(PACKAGE)
         handler = self._finder.load(f"{PACKAGE}.handler")
         package.handler = handler  # type: ignore[attr-defined]
@@ -67,24 +56,19 @@ class Package:
 
     def unload(self) -> None:
         """Forget every module of the package, and the source that tracebacks cached."""
-        # The handler may have changed any of these.
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
         bundle_files.show({})
-        _forget(self._finder.found)
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]
         linecache.clearcache()
 
 
-def _forget(names: Iterable[str]) -> None:
-    for name in names:
-        sys.modules.pop(name, None)
-
-
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the modules of a program, and remembers which it has found."""
+    """Finds the modules of a program."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.found: set[str] = set()
+        self._program = program
 
     def load(self, fullname: str) -> ModuleType:
         """Import one of our modules as `importlib` does, in half the time: we need not search."""
@@ -106,7 +90,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if package != PACKAGE:
             return None
         stem = rest.replace(".", "/")
-        files = self.program.files
+        files = self._program.files
         init = f"{stem}/__init__.py".lstrip("/")
         folder = f"{stem}/" if stem else ""
         if init in files:
@@ -120,8 +104,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def _spec(
         self, fullname: str, file: str | None, folder: str | None
     ) -> importlib.machinery.ModuleSpec:
-        self.found.add(fullname)
-        loader = _Loader(self.program, file, folder)
+        loader = _Loader(self._program, file, folder)
         spec = importlib.machinery.ModuleSpec(
             fullname, loader, origin=file and f"{ROOT}/{file}", is_package=folder is not None
         )
@@ -152,7 +135,9 @@ class _Loader(importlib.abc.InspectLoader):
     def get_code(self, fullname: str) -> CodeType | None:
         if self._file is None:
             return _EMPTY
-        return self._program.code(self._file)
+        return compile(
+            self._program.files[self._file], f"{ROOT}/{self._file}", "exec", dont_inherit=True
+        )
 
     def get_source(self, fullname: str) -> str | None:
         if self._file is None:

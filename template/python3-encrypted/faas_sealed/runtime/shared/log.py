@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from faas_sealed.formats.file import Header
 from faas_sealed.formats.trace import seal_trace
@@ -59,7 +60,10 @@ class Log:
 
         `native_errors` returns, and forgets, what C code has written to its standard error.
         """
-        self._streams = self._open_streams()
+        self._streams = (
+            _Stream(1, "<stdout>", "surrogateescape", partial(self._write, 1, "info")),
+            _Stream(2, "<stderr>", "backslashreplace", partial(self._write, 2, "error")),
+        )
         sys.stdout, sys.stderr = self._streams
         sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
         self._native_errors = native_errors
@@ -71,16 +75,15 @@ class Log:
 
     def end_call(self) -> None:
         """Write out what the call has printed, and give the next call open streams."""
-        for stream in self._streams:
+        for name, stream in zip(("stdout", "stderr"), self._streams, strict=False):
+            other = getattr(sys, name, None)
+            if other is not stream and not _is_flushed(other):
+                setattr(sys, name, stream)
             with suppress(ValueError, OSError):
                 stream.finish()
         with suppress(OSError):
             if native := self._native_errors():
                 self._write(2, "error", native.splitlines())
-        if any(stream.closed for stream in self._streams):
-            self._streams = self._open_streams()
-        if self._streams:
-            sys.stdout, sys.stderr = self._streams
         self.call_id = ""
 
     def seal(self, text: str) -> str:
@@ -110,12 +113,6 @@ class Log:
             yield
         finally:
             self._level.name = outer
-
-    def _open_streams(self) -> tuple[_Stream, ...]:
-        return (
-            _Stream(1, "<stdout>", "surrogateescape", partial(self._write, 1, "info")),
-            _Stream(2, "<stderr>", "backslashreplace", partial(self._write, 2, "error")),
-        )
 
     def _write(self, fd: int, level: str, lines: Sequence[bytes]) -> None:
         """Write whole lines, in the form that `seal_log` asks for."""
@@ -152,25 +149,52 @@ class Log:
         self._threads = threading.RLock()
 
 
+def _is_flushed(stream: object) -> bool:
+    """Flush a stream that the handler has put in place of ours; False: it is closed."""
+    try:
+        if stream is None or getattr(stream, "closed", False):
+            return False
+        stream.flush()  # type: ignore[attr-defined]
+    except ValueError:  # its buffer was detached
+        return False
+    except Exception:  # `print` needs no more than a method `write`
+        return True
+    return True
+
+
 class _Stream(io.TextIOWrapper):
-    """Standard output or error."""
+    """Standard output or error. A handler cannot close it for the calls that follow."""
 
     def __init__(
         self, fd: int, name: str, errors: str, write: Callable[[Sequence[bytes]], None]
     ) -> None:
         self._lines = _Lines(fd, name, write)
         super().__init__(
-            io.BufferedWriter(self._lines),  # type: ignore[type-var]
+            _Buffer(self._lines),  # type: ignore[arg-type]
             encoding="utf-8",
             errors=errors,
             line_buffering=True,
         )
 
+    def detach(self) -> Any:
+        """Return the buffer, for a stream that is put in place of this one."""
+        self.flush()
+        return self.buffer
+
     def finish(self) -> None:
         """Write out what is left, as a line."""
-        if not self.closed:
-            self.flush()
+        self.flush()
         self._lines.finish()
+
+
+class _Buffer(io.BufferedWriter):
+    """The bytes of standard output or error.
+
+    `io.TextIOWrapper(sys.stdout.buffer, …)` closes it when that wrapper is destroyed.
+    """
+
+    def close(self) -> None:
+        self.flush()
 
 
 class _Lines(io.RawIOBase):

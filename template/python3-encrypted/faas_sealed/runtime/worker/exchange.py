@@ -87,8 +87,7 @@ class Exchange:
         except (Disconnected, OSError):  # nobody is left to answer
             self.keeps_connection = False
         finally:
-            # The timer still runs, because the handler's destructors run here.
-            self._handler.finish()
+            # The timer still runs, because streams of the handler's are flushed here.
             self._log.end_call()
             signal.setitimer(signal.ITIMER_REAL, 0)
 

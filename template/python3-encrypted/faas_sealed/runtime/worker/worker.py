@@ -21,9 +21,10 @@ from faas_sealed.runtime.worker.glance import settles_whole
 from faas_sealed.runtime.worker.link import Link
 from faas_sealed.settings import Settings
 
-# Requests without a valid key keep a worker for this many times `linger` at most, after the last
-# request with a valid key.
-MOST_LINGERS = 10
+# Requests without a valid key keep a worker for this long at most, after the last request with a
+# valid key or, if there was none, after the first. If they did not keep it at all, a flood of them
+# would cost endless forks.
+KEYLESS_SECONDS = 0.2
 
 
 class Worker:
@@ -34,17 +35,19 @@ class Worker:
         self._access = access
         self._log = log
         self._link = link
-        self._handler = Handler(settings)
+        self.handler = Handler()
         self._socket: socket.socket | None = None
         self._readable_since = 0.0
         self._has_yielded = False
         self._served = 0
-        self._last_opened: float | None = None
-        self._until = math.inf
+        # How long this worker waits for another request, and how long it may wait if no valid key
+        # comes, in seconds of CLOCK_MONOTONIC.
+        self._until = self._latest = math.inf
 
     def run(self) -> None:
-        most = {"request": 1, "burst": self._settings.burst_requests, "warm": math.inf}
-        while self._served < most[self._settings.isolation] and self._wait():
+        once = self._settings.isolation == "request"
+        most = 1 if once else self._settings.burst_requests or math.inf
+        while self._served < most and not self.handler.has_failed and self._wait():
             self._serve()
         self._hand_back(Verb.IDLE)
 
@@ -56,7 +59,7 @@ class Worker:
         exchange = Exchange(
             self._settings,
             self._access,
-            self._handler,
+            self.handler,
             self._log,
             self._link,
             self._socket,
@@ -65,7 +68,7 @@ class Worker:
         exchange.run()
         self._set_end(exchange.has_opened)
         if exchange.keeps_connection:
-            self._link.mark(FREE, 0)
+            self._link.mark(FREE, self._until)
         else:
             self._hand_back(Verb.CLOSE)
 
@@ -73,17 +76,11 @@ class Worker:
         """Set the time until which this worker waits for another request."""
         now, linger = time.monotonic(), self._settings.linger
         if has_opened:
-            self._last_opened = now
-            self._until = now + (
-                self._settings.warm_ttl if self._settings.isolation == "warm" else linger
-            )
-        elif self._last_opened is None:
-            self._until = now + linger
+            self._until, self._latest = now + linger, now + KEYLESS_SECONDS
+        elif self._latest == math.inf:
+            self._until, self._latest = now + min(linger, KEYLESS_SECONDS), now + KEYLESS_SECONDS
         else:
-            # Requests without a valid key keep this process, and what it remembers, only for a
-            # while. If they did not keep it at all, a flood of them would cost endless forks.
-            most = self._last_opened + MOST_LINGERS * linger
-            self._until = max(self._until, min(now + linger, most))
+            self._until = max(self._until, min(now + linger, self._latest))
 
     def _wait(self) -> bool:
         """Wait for a connection that is readable; tell whether one came."""
@@ -128,6 +125,8 @@ class Worker:
         self._has_yielded = False
         if verb is Verb.SERVE:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, descriptors[0])
+            if self._socket.gettimeout() is not None:  # the handler has set a default
+                self._socket.settimeout(None)
             self._link.connection = number
             self._readable_since = since / 1e9
         return verb
@@ -152,11 +151,11 @@ class Worker:
         if self._socket is None:
             return
         if verb is not Verb.CLOSE:
-            self._link.mark(FREE, 0)
+            self._link.mark(FREE, self._until)
         self._socket.close()
         self._socket = None
         self._link.tell(verb)
         # After CLOSE the row becomes free only now. If it were free before the acceptor is told,
         # and this process were killed then, the acceptor would park the connection in the middle
         # of a request that has had its answer.
-        self._link.mark(FREE, 0)
+        self._link.mark(FREE, self._until)

@@ -34,7 +34,6 @@ def handle(event, context):
 
 def warm_up(settings: Settings) -> None:
     """Serve some requests, and raise RuntimeError if one fails."""
-    # With `warm` the dummy would stay loaded here, and answer in every worker.
     settings = replace(settings, isolation="request", audit=False)
     table = Table.unshared(1)
     for _ in range(WARM_UPS):
@@ -62,7 +61,9 @@ def _serve_one(settings: Settings, table: Table) -> None:
         with connection:
             acceptor.send(Verb.SERVE, 0, time.monotonic_ns(), [connection.fileno()])
         acceptor.socket.shutdown(socket.SHUT_WR)  # a worker that asks for time or room is refused
-        Worker(settings, Access(sealed), Log(settings.log, -1), Link(table, 0, channel)).run()
+        worker = Worker(settings, Access(sealed), Log(settings.log, -1), Link(table, 0, channel))
+        worker.run()
+        worker.handler.unload()  # else the dummy would answer in every worker
         answer = watchdog.recv(4096)
     if not answer.startswith(b"HTTP/1.1 200 "):
         raise RuntimeError("the runtime cannot serve its own request")
