@@ -44,6 +44,21 @@ def test_names_neither_the_standard_library_nor_the_function(code: str) -> None:
     assert found(code) == ()
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import asyncio",
+        "from asyncio import run",
+        "async def handle(event, context): pass",
+        "def handle(event, context):\n    async def pieces():\n        yield ''",
+    ],
+)
+def test_names_asyncio_for_a_handler_with_coroutines(code: str) -> None:
+    assert found(code) == ("asyncio",)
+    assert found("import requests", **{"asyncio.py": code}) == ("requests",)
+    assert unexplained(("asyncio", "requests"), "requests") == ()
+
+
 def test_names_no_module_of_the_bundle() -> None:
     others = {"lib/secret_model.py": "import tariffs", "tariffs/rates.csv": ""}
     assert found("import secret_model, lib, flask", **others) == ("flask",)

@@ -141,7 +141,7 @@ def test_refuses_linked_folders_and_what_is_no_file(folder: Path) -> None:
         ("def main(): pass\n", "no function handle"),
         ("class A:\n    def handle(self): pass\n", "no function handle"),
         ("def main():\n    handle = 1\n", "no function handle"),
-        ("async def handle(event, context): pass\n", "handle is a coroutine function"),
+        ("class A:\n    async def handle(self): pass\n", "no function handle"),
         ("return 1\ndef handle(event, context): pass\n", "line 1: 'return' outside function"),
     ],
 )
@@ -165,6 +165,7 @@ def test_every_module_must_compile_and_none_is_run() -> None:
     "code",
     [
         "try:\n    import x\nfinally:\n    def handle(event, context): pass\n",
+        "async def handle(event, context): pass\n",
         "from .app import main as handle\n",
         "from .app import *\n",
         "handle = make()\n",

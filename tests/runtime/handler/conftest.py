@@ -24,15 +24,16 @@ class Markup:
 class Numbers(dict):
     pass
 
+class Members(dict):
+    # As in many libraries, it has every attribute that is asked for.
+    __getattr__ = dict.get
+
 def fail():
     raise LookupError("no such thing")
 
 def pieces_then(after, *pieces):
     yield from pieces
     after()
-
-async def coroutine():
-    pass
 
 def app(environ, start_response):
     start_response("418 I'm a teapot", [("Content-Type", "text/plain")])

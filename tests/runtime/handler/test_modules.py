@@ -202,7 +202,6 @@ def test_a_trace_shows_nothing_of_how_modules_are_imported(broken: str, said: st
         ({"handler.py": "def handle(event, context)\n    pass\n"}, "SyntaxError: expected ':'"),
         ({"handler.py": "def handle(e, c):\n    return 'é'\n".encode("latin-1")}, "SyntaxError"),
         ({"handler.py": "null = '\0'\n"}, "null bytes"),
-        ({"handler.py": "async def handle(event, context):\n    pass\n"}, "coroutine function"),
         ({"handler.py": "from .none import x\n"}, "No module named 'function.none'"),
         ({"handler.py": "1 / 0\n"}, "ZeroDivisionError"),
         ({"handler.py": "def handle(e, c):\n    handle(e, c)\n"}, "RecursionError"),
@@ -216,7 +215,7 @@ def test_a_handler_that_cannot_be_called_is_explained_in_its_trace_alone(
     files: dict[str, str | bytes], said: str
 ) -> None:
     with serve(files) as function:
-        for _ in range(2):  # in the same worker: what the first has left does not matter
+        for _ in range(2):
             answer = function.request()
             document = answer.json()
             assert (answer.status, document["title"]) == (500, "The handler failed")

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 
 import pytest
 from faas_sealed.formats.stream import (
@@ -443,3 +443,20 @@ def test_a_connection_serves_on_after_a_sealed_body(function: Function) -> None:
             token = function.token(method="POST", session=session)
             connection.sendall(function.head("/", "POST", stream, key=token) + stream)
             assert json.loads(opened(read_answer(connection), session)[1])[1] == "x"
+
+
+def test_coroutines_have_sealed_bodies_as_others_have() -> None:
+    source = (
+        "import asyncio\n"
+        "async def handle(event, context):\n"
+        "    for piece in event.stream:\n"
+        "        await asyncio.sleep(0)\n"
+        "        yield bytes(piece).upper()\n"
+        "    if event.path == '/break':\n"
+        "        raise ValueError\n"
+    )
+    with serve({"handler.py": source}, transport=[TRANSPORT]) as function:
+        _, head, body = call(function, "/", b"abc" * 100_000)
+        assert (head.status, body) == (200, b"ABC" * 100_000)
+        with pytest.raises(IncompleteRead):
+            call(function, "/break", b"abc")

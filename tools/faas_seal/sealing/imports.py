@@ -27,12 +27,18 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def libraries(files: Iterable[str], modules: Iterable[ast.Module]) -> tuple[str, ...]:
     """Return the sorted top-level names of the libraries that a function's modules import.
 
-    The names stand in the header in clear. So the name of any file or folder of the function
-    is left out.
+    `asyncio` is among them if the modules import it or have coroutines: it takes longer to import
+    than most calls take. The names stand in the header in clear. So the name of any file or folder
+    of the function is left out.
     """
+    modules = list(modules)
     own = {part for name in files for part in PurePosixPath(name).with_suffix("").parts}
     own.add("function")
-    return tuple(sorted(filter(_LIBRARY.fullmatch, _imported(modules) - own - STANDARD_LIBRARY)))
+    imported = _imported(modules)
+    wanted = imported - STANDARD_LIBRARY
+    if "asyncio" in imported or any(map(_has_coroutines, modules)):
+        wanted.add("asyncio")
+    return tuple(sorted(filter(_LIBRARY.fullmatch, wanted - own)))
 
 
 def own_modules(modules: Mapping[str, ast.Module]) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]
     return tuple(
         library
         for library, name in named.items()
-        if name not in required and library not in PROVIDED
+        if name not in required and library not in STANDARD_LIBRARY.union(PROVIDED)
     )
 
 
@@ -76,6 +82,10 @@ def _imported_by(module: ast.Module) -> Iterator[str]:
                 yield alias.name.partition(".")[0]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
+
+
+def _has_coroutines(module: ast.Module) -> bool:
+    return any(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(module))
 
 
 def _normal(name: str) -> str:

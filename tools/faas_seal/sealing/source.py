@@ -160,16 +160,8 @@ def check_files(files: Mapping[str, bytes], left_out: Iterable[str] = ()) -> Sou
             hint=f"write one, or see whether {IGNORE_FILE} leaves it out",
         )
     modules = {name: _parsed(name, files[name]) for name in files if name.endswith(".py")}
-    handler = modules[_HANDLER]
-    if _defines(handler, "handle"):
+    if _defines(modules[_HANDLER], "handle"):
         return Source(files, modules, tuple(left_out))
-    if any(
-        isinstance(node, ast.AsyncFunctionDef) and node.name == "handle" for node in handler.body
-    ):
-        raise SourceRefused(
-            "handle is a coroutine function, but the runtime calls a plain one",
-            hint="def handle(event, context): return asyncio.run(answer(event, context))",
-        )
     raise SourceRefused(
         f"{_HANDLER} has no function handle",
         hint="def handle(event, context): return {'statusCode': 200, 'body': 'hello'}",
@@ -246,10 +238,14 @@ def _entries(
 def _defines(node: ast.AST, name: str) -> bool:
     """Tell whether the top level of a module binds `name`, as far as its syntax shows."""
     match node:
-        case ast.FunctionDef(name=bound) | ast.Name(id=bound, ctx=ast.Store()):
+        case (
+            ast.FunctionDef(name=bound)
+            | ast.AsyncFunctionDef(name=bound)
+            | ast.Name(id=bound, ctx=ast.Store())
+        ):
             return bound == name
         case ast.ImportFrom(names=aliases):
             return any((alias.asname or alias.name) in (name, "*") for alias in aliases)
-        case ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+        case ast.ClassDef() | ast.Lambda():
             return False
     return any(_defines(child, name) for child in ast.iter_child_nodes(node))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -71,16 +71,17 @@ def flattened(value: Any) -> Any:
     """Turn the return value of `handle` into one that Flask's make_response takes.
 
     None becomes a tuple, and so does a dict of python3-http's form: `statusCode`, `body` and
-    `headers`, each of which may be missing. Any other value is returned as it is.
+    `headers`, each of which may be missing. A body that is an asynchronous iterable becomes an
+    iterator. Any other value is returned as it is.
     """
     if value is None:
         return "", 200
-    if isinstance(value, Coroutine):
-        value.close()
-        raise TypeError("handle is a coroutine function: nobody awaits it, use asyncio.run() in it")
     if type(value) is not dict:
-        return value
-    body = value.get("body", "")
+        if isinstance(value, tuple) and value:
+            body, *rest = value
+            return (_iterable(body), *rest)
+        return _iterable(value)
+    body = _iterable(value.get("body", ""))
     if isinstance(body, memoryview):
         body = bytes(body)
     elif not isinstance(body, (str, bytes, bytearray, dict, list, Iterator)):
@@ -89,6 +90,25 @@ def flattened(value: Any) -> Any:
     if headers and not isinstance(headers, dict):
         headers = Headers(headers)  # keeps a name that is given several times
     return body, value.get("statusCode"), headers
+
+
+def _iterable(body: Any) -> Any:
+    """Return the pieces of an asynchronous iterable as an iterator, and any other body as it is."""
+    if not has_method(body, "__aiter__"):
+        return body
+    # Imported here: most handlers do without asyncio.
+    from faas_sealed.runtime.handler.coroutines import AsyncPieces
+
+    return AsyncPieces(body)
+
+
+def has_method(value: Any, name: str) -> bool:
+    """Tell whether a value has a special method.
+
+    A dict with a `__getattr__` may seem to have every attribute, so its class must have the
+    method. The class of a proxy has every method, so the proxy itself must have it, too.
+    """
+    return hasattr(type(value), name) and hasattr(value, name)
 
 
 def response_of(value: Any, environ: dict[str, Any]) -> Response:

@@ -11,7 +11,14 @@ from typing import IO, Any
 from werkzeug.exceptions import HTTPException
 
 from faas_sealed.runtime.handler.body_stream import BodyStream
-from faas_sealed.runtime.handler.contract import Context, Event, flattened, response_of, sent
+from faas_sealed.runtime.handler.contract import (
+    Context,
+    Event,
+    flattened,
+    has_method,
+    response_of,
+    sent,
+)
 from faas_sealed.runtime.handler.loader import Package, Program
 from faas_sealed.runtime.handler.loggers import add_log_handler, remove_log_handler
 from faas_sealed.runtime.shared.responses import Response
@@ -78,7 +85,13 @@ class Handler:
 def _call(module: ModuleType, event: Event, context: Context) -> Any:
     """Call the handler; the exception of Flask's or werkzeug's abort() is an answer, too."""
     try:
-        return flattened(module.handle(event, context))
+        value = module.handle(event, context)
+        if has_method(value, "__await__"):
+            # Imported here: most handlers do without asyncio.
+            from faas_sealed.runtime.handler.coroutines import result_of
+
+            value = result_of(value)
+        return flattened(value)
     except HTTPException as error:
         return error
 

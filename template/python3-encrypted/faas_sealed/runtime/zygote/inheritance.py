@@ -65,6 +65,8 @@ def _preload(names: Iterable[str]) -> None:
             say(f"cannot import {name}, which the handler imports: {type(error).__name__}")
     if "flask" in sys.modules:
         flask_app()
+    if "asyncio" in sys.modules:
+        importlib.import_module("faas_sealed.runtime.handler.coroutines")
 
 
 def _reseed() -> None:
