@@ -37,9 +37,29 @@ _PACKAGE = (
 
 _ONE = Case(ONE)
 _THIRD = (Case("the third call on a connection", earlier=("/", "/")),)
-_WARM = {"seal_isolation": "warm", "seal_warm_ttl": "60s", "seal_linger": "5s"}
+# The state of modules is a process's: all calls come to one, as in python3-http.
+_ONE_PROCESS = {"seal_workers": "1", "seal_linger": "60s"}
 # An answer to the handler `background`, whose first request starts a thread.
 _WORKED = Case("what a thread has done after the answer", target="/ask", earlier=("/start",))
+
+_ONCE = (
+    "executions",
+    "count()",
+    "isinstance(one, Money)",
+    "type(pickle.loads(pickled)) is Money and Money.__module__",
+    "json.dumps('patched')",
+    "multiprocessing.get_start_method()",
+    "cached() is first",
+    "through_the_socket('ping')",
+    "pool.submit(str, 5).result()",
+    "[type(sys.stdout).__name__, sys.stdout.encoding, sys.stdout.closed]",
+    "len(logging.getLogger('own').handlers)",
+)
+_CHANGED = (
+    Case("what an earlier call has changed", earlier=("/change",)),
+    Case("what an earlier call has changed before it failed", earlier=("/raise-in-the-middle",)),
+    Case("after an alarm that was left", earlier=("/lose-the-alarm",)),
+)
 
 _SAID = (
     "by-print",
@@ -65,11 +85,17 @@ GROUPS = (
     Group("No function `handle`", "without_handle", (_ONE,)),
     Group("`def handle(event)`", "one_argument", (_ONE,)),
     Group("`async def handle`", "coroutine", (_ONE,)),
+    Group("`async def handle`, with `yield`", "asynchronous_pieces", (_ONE,)),
     Group("`asyncio.run()`", "asyncio_run", (_ONE,)),
-    Group("State of a module", "state", _THIRD),
-    Group("State of a module, `seal_isolation=warm`", "state", _THIRD, settings=_WARM),
-    Group("Threads", "background", (_WORKED,)),
-    Group("Threads, `seal_isolation=warm`", "background", (_WORKED,), settings=_WARM),
+    Group("State of a module", "state", _THIRD, settings=_ONE_PROCESS),
+    Group("Threads", "background", (_WORKED,), settings=_ONE_PROCESS),
+    Group(
+        "What a process does once",
+        "once",
+        tuple(value(expression, earlier=("/", "/")) for expression in _ONCE),
+        settings=_ONE_PROCESS,
+    ),
+    Group("What a call leaves behind", "changes", _CHANGED, settings=_ONE_PROCESS),
     Group(
         "`requests`",
         "outgoing",
