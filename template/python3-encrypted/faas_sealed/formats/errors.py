@@ -150,6 +150,13 @@ class MalformedRequest(RequestFailed):
     detail = "The request breaks the rules of HTTP/1.1."
 
 
+class HeadTooLarge(RequestFailed):
+    reason = "head-too-large"
+    status = 431
+    title = "The request's headers are too large"
+    detail = "Request line and headers may have 1 MiB in all."
+
+
 class MalformedBody(RequestFailed):
     reason = "malformed-body"
     status = 400

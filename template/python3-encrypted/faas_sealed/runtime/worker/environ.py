@@ -14,6 +14,7 @@ def environ_of(request: Request, body: BodyStream, settings: Settings) -> dict[s
     """Return the environment of a request whose body is read from `body`."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
+        "REQUEST_URI": request.uri,
         "SCRIPT_NAME": "",
         "PATH_INFO": request.path,
         "QUERY_STRING": request.query,
@@ -34,6 +35,6 @@ def environ_of(request: Request, body: BodyStream, settings: Settings) -> dict[s
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
         environ[key] = value
     # The watchdog sends every body in chunks; python3-http tells the length all the same.
-    if body.length:
+    if body.length or (body.length is not None and request.chunked):
         environ["CONTENT_LENGTH"] = str(body.length)
     return environ

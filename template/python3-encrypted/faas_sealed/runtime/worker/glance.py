@@ -9,7 +9,7 @@ import time
 
 from faas_sealed.runtime.shared.system import unread
 
-MAX_HEAD = 64 * 2**10
+GLANCE_BYTES = 64 * 2**10
 # The watchdog sends the end of a chunked body in a segment of its own, often a moment later.
 # Only a request that is not whole after this time is slow.
 SETTLE_SECONDS = 0.02
@@ -34,7 +34,7 @@ def settles_whole(sock: socket.socket, until: float) -> bool:
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     try:
-        while len(seen) < MAX_HEAD and (left := until - time.monotonic()) > 0:
+        while len(seen) < GLANCE_BYTES and (left := until - time.monotonic()) > 0:
             # Make the socket readable only when it holds more than was seen (socket(7)).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
             poller.poll(left * 1000)
@@ -63,7 +63,7 @@ def _is_whole(seen: bytes, sock: socket.socket) -> bool:
 def glance(sock: socket.socket) -> bytes:
     """Return what lies in a socket, at most 64 KiB, without taking it or waiting."""
     try:
-        return sock.recv(MAX_HEAD, PEEK | DONTWAIT)
+        return sock.recv(GLANCE_BYTES, PEEK | DONTWAIT)
     except OSError:
         return b""
 

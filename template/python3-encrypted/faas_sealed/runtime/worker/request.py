@@ -20,6 +20,7 @@ from waitress.receiver import ChunkedReceiver
 
 from faas_sealed.formats.errors import (
     BodyTooLarge,
+    HeadTooLarge,
     MalformedBody,
     MalformedRequest,
     SealError,
@@ -28,13 +29,16 @@ from faas_sealed.formats.errors import (
 from faas_sealed.runtime.shared.system import unread
 from faas_sealed.runtime.worker.glance import (
     DONTWAIT,
-    MAX_HEAD,
+    GLANCE_BYTES,
     PEEK,
     SETTLE_SECONDS,
     end_of_chunks,
     glance,
 )
 
+# The watchdog takes a head of 1 MiB and 4 KiB (Go's net/http), and adds headers of its own.
+MAX_HEAD = 2**20 + 8 * 2**10
+MAX_TRAILER = 64 * 2**10
 MAX_CHUNK_LINE = 256
 PIECE = 64 * 2**10
 
@@ -119,8 +123,9 @@ class Request:
     """The head of a request, and its body still on the wire.
 
     `headers` maps upper-case names with underscores to values, as WSGI has them;
-    repeated headers are joined with a comma. `path`, percent-decoded, and `query` are
-    latin-1 text. `max_body` bounds the body, in bytes.
+    repeated headers are joined with a comma. `uri` is the target as it was sent; it, `path`,
+    percent-decoded, and `query` are latin-1 text. `max_body` bounds the body, in bytes.
+    Raises HeadTooLarge, MalformedRequest, SlowRequest or Disconnected.
     """
 
     def __init__(self, wire: Wire, max_body: int) -> None:
@@ -129,16 +134,18 @@ class Request:
         head = _read_head(wire)
         parser = HTTPRequestParser(_ADJUSTMENTS)
         try:
-            parser.received(head)
+            parser.received(head if len(head) <= GLANCE_BYTES else _with_repeated_joined(head))
         except ValueError:  # a number with thousands of digits, brackets in the URI
             raise MalformedRequest from None
         if parser.error is not None or parser.empty or parser.version not in ("1.0", "1.1"):
             raise MalformedRequest
         self.method: str = parser.command
+        self.uri: str = parser.request_uri
         self.path: str = parser.path or "/"
         self.query: str = parser.query
         self.version: str = parser.version
         self.headers: dict[str, str] = parser.headers
+        self.chunked: bool = parser.chunked
         options = self.headers.get("CONNECTION", "").lower().replace(" ", "").split(",")
         self.keep_alive = self.version == "1.1" and "close" not in options
         # Requests are smuggled where two programs frame them differently
@@ -183,7 +190,7 @@ class Request:
             if decoder.error is not None:
                 raise MalformedBody
             if isinstance(decoder, ChunkedReceiver):
-                if len(decoder.control_line) > MAX_CHUNK_LINE or len(decoder.trailer) > MAX_HEAD:
+                if len(decoder.control_line) > MAX_CHUNK_LINE or len(decoder.trailer) > MAX_TRAILER:
                     raise MalformedBody
                 if decoded.total + decoder.chunk_remainder > self.max_body:
                     raise BodyTooLarge
@@ -225,7 +232,7 @@ class _Decoded:
 
 
 def _read_head(wire: Wire) -> bytes:
-    head = b""
+    head = bytearray()
     blank = 0
     while blank + len(head) <= MAX_HEAD:
         seen = wire.peek()
@@ -235,9 +242,27 @@ def _read_head(wire: Wire) -> bytes:
             if before:
                 blank += len(wire.take_exactly(before))
                 continue
-        start = max(0, len(head) - 3)
-        end = (head + seen).find(b"\r\n\r\n", start)
+        last = bytes(head[-3:])
+        end = (last + seen).find(b"\r\n\r\n")
+        rest = len(seen) if end < 0 else end + 4 - len(last)
+        if len(head) + rest > MAX_HEAD:
+            break
+        head += wire.take_exactly(rest)
         if end >= 0:
-            return head + wire.take_exactly(end + 4 - len(head))
-        head += wire.take_exactly(len(seen))
-    raise MalformedRequest
+            return bytes(head)
+    raise HeadTooLarge
+
+
+def _with_repeated_joined(head: bytes) -> bytes:
+    """Join the headers of one name, as waitress does.
+
+    Waitress copies all that it has joined for each further header, which takes many seconds for
+    a long head of short ones.
+    """
+    request_line, *lines = head.split(b"\r\n")
+    values: dict[bytes, list[bytes]] = {}
+    for line in lines[:-2]:
+        name, colon, value = line.partition(b":")
+        values.setdefault(name.upper() + colon, []).append(value.strip(b" \t"))
+    joined = [name + b", ".join(each) for name, each in values.items()]
+    return b"\r\n".join([request_line, *joined, b"", b""])
