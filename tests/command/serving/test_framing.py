@@ -1,20 +1,19 @@
-"""Request bodies are taken out of their framing, and refused where that is ambiguous."""
+"""Bodies are taken out of their framing, and refused where that is ambiguous."""
 
 from __future__ import annotations
 
 import io
-from email.message import Message
 
 import pytest
 from faas_seal.serving.framing import request_body
+from faas_seal.serving.heads import RequestHead
+from faas_seal.serving.refusals import CodingNotImplemented
 from faas_sealed.formats.errors import MalformedBody, MalformedRequest
 
 
-def read(body: bytes, *headers: tuple[str, str]) -> bytes | None:
-    message = Message()
-    for name, value in headers:
-        message[name] = value
-    pieces = request_body(message, io.BufferedReader(io.BytesIO(body)))
+def read(body: bytes, *headers: tuple[str, str], minor: int = 1) -> bytes | None:
+    head = RequestHead("POST", "/", "gateway", minor, list(headers))
+    pieces = request_body(head, io.BufferedReader(io.BytesIO(body)))
     return None if pieces is None else b"".join(pieces)
 
 
@@ -74,11 +73,33 @@ def test_a_body_has_the_length_that_it_was_said_to_have() -> None:
         [("Content-Length", "1, 1")],
         [("Content-Length", "\u0661")],
         [("Content-Length", "1"), ("Content-Length", "2")],
-        [("Content-Length", "1"), CHUNKED],
-        [("Transfer-Encoding", "gzip")],
-        [CHUNKED, CHUNKED],
+        [("Content-Length", "")],
+        [("Content-Length", "-1")],
     ],
 )
 def test_an_ambiguous_length_is_refused(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(MalformedRequest):
         read(b"x", *headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Transfer-Encoding", "gzip")],
+        [("Transfer-Encoding", "gzip, chunked")],
+        [("Transfer-Encoding", "identity")],
+        [CHUNKED, CHUNKED],
+    ],
+)
+def test_other_codings_are_not_known(headers: list[tuple[str, str]]) -> None:
+    with pytest.raises(CodingNotImplemented):
+        read(b"x", *headers)
+
+
+def test_chunks_overrule_a_length() -> None:
+    assert read(b"3\r\nabc\r\n0\r\n\r\n", ("Content-Length", "1"), CHUNKED) == b"abc"
+
+
+def test_http_1_0_has_no_chunks() -> None:
+    assert read(b"3\r\nabc\r\n0\r\n\r\n", CHUNKED, minor=0) is None
+    assert read(b"abc", ("Content-Length", "3"), minor=0) == b"abc"

@@ -78,13 +78,7 @@ def test_other_paths_are_the_gateways_own(sent: str) -> None:
         ("/async-function/greet/a", Route(name="greet", target="/a", background=True)),
         ("/function/gr%65et", Route(name="greet", target="/")),
         ("/function/greet%2Fa", Route(name="greet", target="/a")),
-        ("http://127.0.0.1:8080/function/greet?x", Route(name="greet", target="/?x")),
     ],
 )
 def test_names_are_read_from_the_decoded_path(sent: str, expected: Route) -> None:
     assert route(sent) == expected
-
-
-def test_a_target_that_is_no_url_is_refused() -> None:
-    with pytest.raises(MalformedRequest):
-        route("http://[/function/greet")

@@ -13,7 +13,7 @@ from faas_sealed.formats.errors import RequestFailed
 from requests.structures import CaseInsensitiveDict
 
 from faas_seal.serving.console import Console
-from faas_seal.serving.headers import HeaderList
+from faas_seal.serving.heads import HeaderList
 from faas_seal.serving.refusals import QueueFull
 
 # The gateway's limit for a body in the queue.

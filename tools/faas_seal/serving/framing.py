@@ -1,37 +1,65 @@
-"""A client's request body, taken out of its framing (RFC 9112, section 6) as it arrives."""
+"""Bodies of requests and responses, taken out of their framing (RFC 9112, section 6)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.message import Message
 from io import BufferedIOBase
 
 from faas_sealed.formats.errors import MalformedBody, MalformedRequest
+
+from faas_seal.serving.heads import RequestHead, ResponseHead, get
+from faas_seal.serving.refusals import CodingNotImplemented
 
 PIECE_BYTES = 64 * 1024
 _LINE_BYTES = 4096
 _TRAILER_LINES = 100
 
 
-def request_body(headers: Message, stream: BufferedIOBase) -> Iterator[bytes] | None:
+def request_body(head: RequestHead, stream: BufferedIOBase) -> Iterator[bytes] | None:
     """Return the body in pieces of at most 64 KiB, or None if the request has no body.
 
-    Raises MalformedRequest if the headers do not settle its length. The iterator raises
-    MalformedBody if the body breaks its framing or ends early.
+    Raises MalformedRequest or CodingNotImplemented if the headers do not settle its length.
+    The iterator raises MalformedBody if the body breaks its framing or ends early.
     """
-    codings = headers.get_all("Transfer-Encoding", [])
-    lengths = set(headers.get_all("Content-Length", []))
+    # HTTP/1.0 knows no codings. In HTTP/1.1 a coding overrules Content-Length, in Go too.
+    codings = head.all("Transfer-Encoding") if head.minor else []
     if codings:
-        if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
-            raise MalformedRequest("the length of the body is ambiguous")
+        if [coding.lower() for coding in codings] != ["chunked"]:
+            raise CodingNotImplemented("the body has a coding that the gateway does not know")
         return _chunked(stream)
-    if not lengths:
-        return None
-    length = lengths.pop()
-    if lengths or not re.fullmatch("[0-9]{1,18}", length):
+    length = _length(head.all("Content-Length"))
+    if length is None:
         raise MalformedRequest("Content-Length is not one number")
-    return _sized(stream, int(length)) if int(length) else None
+    return _sized(stream, length) if length else None
+
+
+def response_body(head: ResponseHead, stream: BufferedIOBase) -> tuple[Iterator[bytes], bool]:
+    """Return the body in pieces of at most 64 KiB, and whether the connection survives it.
+
+    Raises MalformedBody where `request_body` does, and if the headers do not settle its length.
+    """
+    if get(head.headers, "Transfer-Encoding").lower() == "chunked":
+        return _chunked(stream), True
+    lengths = [value for name, value in head.headers if name.lower() == "content-length"]
+    if not lengths:
+        return _until_the_end(stream), False
+    length = _length(lengths)
+    if length is None:
+        raise MalformedBody("Content-Length is not one number")
+    return _sized(stream, length), True
+
+
+def _length(values: list[str]) -> int | None:
+    """Return the one number that all values of Content-Length are, 0 for none, None for others."""
+    different = set(values) or {"0"}
+    value = different.pop()
+    return None if different or not re.fullmatch("[0-9]{1,18}", value) else int(value)
+
+
+def _until_the_end(stream: BufferedIOBase) -> Iterator[bytes]:
+    while piece := stream.read1(PIECE_BYTES):
+        yield piece
 
 
 def _sized(stream: BufferedIOBase, length: int) -> Iterator[bytes]:

@@ -1,25 +1,21 @@
-"""The headers of a call, on their way from one connection to the next."""
+"""The headers of a call, as gateway, provider and watchdog pass them on to the function.
+
+They do it in two ways, of which the `Accept` of the caller decides: as proxies of their own, or
+as the one of Go's library, which does not wait for the end of an answer.
+"""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.message import Message
 
-from faas_sealed.formats.errors import MalformedRequest
-from faas_sealed.formats.wire import is_header
+from faas_seal.serving.heads import HeaderList, RequestHead
 
-# Names and values, in their order. A name may occur more than once.
-HeaderList = list[tuple[str, str]]
-
-# These describe one connection (RFC 9110, section 7.6.1). Each connection frames the body anew.
-_HOP_BY_HOP = frozenset(
+_OF_ONE_CONNECTION = frozenset(
     {
         "connection",
         "content-length",
-        "expect",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
@@ -30,51 +26,92 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-
-
-def end_to_end(message: Message, *also_dropped: str) -> HeaderList:
-    """Return the headers of `message` that pass beyond this connection, in their order."""
-    named = ",".join(message.get_all("Connection", []))
-    dropped = {name.strip().lower() for name in named.split(",")}
-    dropped |= _HOP_BY_HOP | set(also_dropped)
-    return [(name, value) for name, value in message.items() if name.lower() not in dropped]
-
-
-def check(message: Message) -> None:
-    """Raise MalformedRequest if a header would not arrive as the client sent it."""
-    broken = any(not is_header(name, value) for name, value in message.items())
-    # Python's parser takes a line that is not a header for the beginning of a body.
-    if message.defects or message.get_payload() or broken:
-        raise MalformedRequest("a line of the headers is not a header")
+_OF_ONE_RESPONSE = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+# What stands for a User-Agent that was not sent, and for an empty one.
+_GATEWAY = "openfaas-ce-gateway/0.27.14"
+_GO = "Go-http-client/1.1"
+_EVENTS = "text/event-stream"
+_LINES = "application/x-ndjson"
+# How provider and watchdog see those before them.
+_PROXIES = ("127.0.0.1", "127.0.0.1")
 
 
 @dataclass(frozen=True)
 class Forwarded:
-    """The headers of a call: those that the function sees, and those to add to its answer."""
+    """The headers of a call: those that the function sees, and those to add to its answer.
+
+    `unzips` says that a compressed answer is unpacked on its way: the gateway has asked for
+    it, and not the caller.
+    """
 
     call_id: str
     to_function: HeaderList = field(repr=False)
     to_client: HeaderList
+    unzips: bool
 
 
-def forward(message: Message, client: tuple[str, int]) -> Forwarded:
-    """Return the headers of a call from `client`, an address and a port, with the gateway's own."""
-    sent = end_to_end(message, "host")
+def forward(head: RequestHead, client: tuple[str, int]) -> Forwarded:
+    """Return the headers of a call from `client`, an address and a port, in Go's order.
+
+    `Host` is among them where the function sees the caller's.
+    """
     added = [("X-Start-Time", str(time.time_ns()))]
-    call_id = get(sent, "X-Call-Id")
+    call_id = head.get("X-Call-Id")
     if not call_id:
         call_id = str(uuid.uuid4())
         added.append(("X-Call-Id", call_id))
-    forwarded = sent + added
-    for name, value in (
-        ("X-Forwarded-Host", message.get("Host", "")),
-        ("X-Forwarded-For", f"{client[0]}:{client[1]}"),
-    ):
-        if value and not get(sent, name):
-            forwarded.append((name, value))
-    return Forwarded(call_id, forwarded, added)
+    events = _is_for_events(head)
+    unzips = not (head.get("Accept-Encoding") or head.get("Range") or head.method == "HEAD")
+    sorted_ones = [*added, ("X-Forwarded-For", _way(head, client))]
+    dropped = _OF_ONE_CONNECTION | {"user-agent", "x-forwarded-for"}
+    if unzips:
+        dropped |= {"accept-encoding"}
+        sorted_ones.append(("Accept-Encoding", "gzip"))
+    if events:
+        dropped |= head.tokens("Connection")
+        sorted_ones += [("Te", "trailers")] if "trailers" in head.tokens("TE") else []
+    elif head.host and not head.get("X-Forwarded-Host"):
+        sorted_ones.append(("X-Forwarded-Host", head.host))
+    passed = [(_canonical(name), v) for name, v in head.headers if name.lower() not in dropped]
+    sorted_ones = sorted(passed + sorted_ones, key=lambda header: header[0])
+    first = [("Host", head.host)] if events else []
+    return Forwarded(call_id, first + _agent(head) + sorted_ones, added, unzips)
 
 
-def get(headers: Iterable[tuple[str, str]], name: str) -> str:
-    """Return the first value of a header, or an empty string."""
-    return next((value for key, value in headers if key.lower() == name.lower()), "")
+def is_stream(head: RequestHead) -> bool:
+    """Tell whether provider and watchdog pass an answer on as it comes, without a deadline."""
+    accept = head.get("Accept").lower()
+    return _EVENTS in accept or _LINES in accept
+
+
+def of_response(headers: HeaderList) -> HeaderList:
+    """Return the headers of a function's answer that the caller sees, in their order."""
+    return [(name, value) for name, value in headers if name.lower() not in _OF_ONE_RESPONSE]
+
+
+def _is_for_events(head: RequestHead) -> bool:
+    """Tell whether the gateway itself uses the proxy of Go's library."""
+    return head.get("Accept").startswith(_EVENTS)
+
+
+def _way(head: RequestHead, client: tuple[str, int]) -> str:
+    """Return X-Forwarded-For: as the caller has sent it, or with the addresses on the way."""
+    sent = [value for value in head.all("X-Forwarded-For") if value]
+    if _is_for_events(head):
+        way = [*sent, client[0], *_PROXIES]
+    else:
+        way = sent or [f"{client[0]}:{client[1]}"]
+        way += _PROXIES if is_stream(head) else ()
+    return ", ".join(way)
+
+
+def _agent(head: RequestHead) -> HeaderList:
+    sent = head.all("User-Agent")
+    if sent:
+        return [("User-Agent", sent[0] or _GO)]
+    return [] if _is_for_events(head) else [("User-Agent", _GATEWAY)]
+
+
+def _canonical(name: str) -> str:
+    """Return the name of a header as Go writes it."""
+    return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))

@@ -17,6 +17,22 @@ class MethodNotAllowed(RequestFailed):
     status = 405
 
 
+class ExpectationFailed(RequestFailed):
+    status = 417
+
+
+class HeadTooLong(RequestFailed):
+    status = 431
+
+
+class CodingNotImplemented(RequestFailed):
+    status = 501
+
+
+class VersionNotSupported(RequestFailed):
+    status = 505
+
+
 class RequestTooLarge(RequestFailed):
     """A body above the queue's limit, which OpenFaaS's gateway reports with status 500."""
 

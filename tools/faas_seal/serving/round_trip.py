@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 from types import TracebackType
 
 from faas_sealed.formats.errors import MalformedBody
 
-from faas_seal.serving.framing import PIECE_BYTES
-from faas_seal.serving.headers import HeaderList
+from faas_seal.serving.heads import HeaderList, get
 from faas_seal.serving.refusals import RuntimeDown
 from faas_seal.serving.runtime_connections import LOOPBACK, ConnectionPool, RuntimeConnection
+from faas_seal.serving.runtime_response import BrokenResponse, RuntimeResponse
 
 # How long a client may go on sending a body that is no longer wanted. A client that is
 # cut off while it sends may never read its answer.
@@ -29,21 +28,28 @@ _LENGTH_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
 @dataclass(frozen=True)
 class OutgoingRequest:
-    """A request to a runtime. `target` is in origin form; `body` is None if there is none."""
+    """A request to a runtime. `target` is in origin form; `body` is None if there is none.
+
+    `headers` begin with Host and User-Agent, if these are among them, as Go sends them. With
+    `unzips`, a compressed response is unpacked.
+    """
 
     method: str
     target: str
     headers: HeaderList = field(repr=False)
     body: Iterator[bytes] | None = field(default=None, repr=False)
+    unzips: bool = False
 
     def head(self, port: int) -> bytes:
         """Return the request line and the headers for the runtime on this port."""
-        lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
-        lines += [f"{name}: {value}" for name, value in self.headers if name.lower() != "host"]
+        host = [] if get(self.headers, "Host") else [("Host", f"{LOOPBACK}:{port}")]
+        headers = host + self.headers
+        first = sum(name in ("Host", "User-Agent") for name, _ in headers)
         if self.body is not None:
-            lines.append("Transfer-Encoding: chunked")
+            headers.insert(first, ("Transfer-Encoding", "chunked"))
         elif self.method in _LENGTH_EXPECTED:
-            lines.append("Content-Length: 0")
+            headers.insert(first, ("Content-Length", "0"))
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{n}: {v}" for n, v in headers)]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -69,7 +75,7 @@ class RoundTrip:
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._client = client
         self._connection: RuntimeConnection | None = None
-        self._response: HTTPResponse | None = None
+        self._response: RuntimeResponse | None = None
         self._sender: _BodySender | None = None
         self._whole = False
 
@@ -101,7 +107,7 @@ class RoundTrip:
         """Whether the request body was read to its end, so that another request can follow."""
         return self._request.body is None or (self._sender is not None and self._sender.read)
 
-    def response(self) -> HTTPResponse:
+    def response(self) -> RuntimeResponse:
         """Send the request, and return the response once its headers are there.
 
         Raises RuntimeDown, TimedOut or ClientGone, or MalformedBody for the client's body.
@@ -110,31 +116,27 @@ class RoundTrip:
         if idle is not None:
             try:
                 return self._attempt(idle)
-            except (OSError, HTTPException) as error:
+            except (OSError, BrokenResponse) as error:
                 # The connection was dead already, unless the runtime has read the request.
-                dead = isinstance(error, (RemoteDisconnected, ConnectionError))
+                dead = isinstance(error, ConnectionError)
                 repeatable = self._request.method in _REPEATABLE and self._request.body is None
                 if not (dead and repeatable):
                     raise self._failure(error) from None
                 idle.close()
         try:
             return self._attempt(self._pool.connect())
-        except (OSError, HTTPException) as error:
+        except (OSError, BrokenResponse) as error:
             raise self._failure(error) from None
 
-    def pieces(self, response: HTTPResponse) -> Iterator[bytes]:
+    def pieces(self, response: RuntimeResponse) -> Iterator[bytes]:
         """Yield the response body as it comes. Raises what `response` raises if it breaks off."""
         try:
-            while piece := response.read1(PIECE_BYTES):
-                yield piece
-        except (OSError, HTTPException) as error:
+            yield from response.pieces()
+        except (OSError, BrokenResponse) as error:
             raise self._failure(error) from None
-        # `read1` does not notice a connection that ends before Content-Length is reached.
-        if response.length:
-            raise RuntimeDown("the runtime broke off its response")
-        self._whole = not response.will_close
+        self._whole = response.keeps_connection
 
-    def _attempt(self, connection: RuntimeConnection) -> HTTPResponse:
+    def _attempt(self, connection: RuntimeConnection) -> RuntimeResponse:
         self._connection = connection
         connection.deadline = self._deadline
         connection.client = self._client
@@ -145,8 +147,9 @@ class RoundTrip:
         if self._request.body is not None:
             self._sender = _BodySender(connection, self._request.body)
             self._sender.start()
-        self._response = HTTPResponse(connection, method=self._request.method)
-        self._response.begin()
+        self._response = RuntimeResponse(
+            connection, self._request.method, unzips=self._request.unzips
+        )
         return self._response
 
     def _failure(self, error: Exception) -> Exception:
@@ -154,7 +157,7 @@ class RoundTrip:
             return self._sender.error
         if isinstance(error, ConnectionRefusedError):
             return RuntimeDown("the runtime does not listen: it is starting or has ended")
-        return RuntimeDown("the runtime closed the connection without a whole response")
+        return RuntimeDown("the runtime gave no whole response")
 
 
 class _BodySender(threading.Thread):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from faas_sealed.formats.errors import MalformedRequest
 
@@ -36,16 +36,10 @@ class Route:
 
 
 def route(target: str) -> Route:
-    """Return the destination of a request target (RFC 9112, section 3.2).
+    """Return the destination of a request target in origin form (RFC 9112, section 3.2.1).
 
     Raises MalformedRequest if the gateway could not read it.
     """
-    if not target.startswith("/"):
-        try:
-            parts = urlsplit(target)
-        except ValueError:
-            raise MalformedRequest("the request target is not a URL") from None
-        target = _with_query(parts.path or "/", parts.query)
     path, _, query = target.partition("?")
     decoded = _decode(path)
     if not _ROUTE.fullmatch(decoded) or _clean(decoded) != decoded:
