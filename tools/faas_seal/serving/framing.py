@@ -76,8 +76,8 @@ def _sized(stream: BufferedIOBase, length: int) -> Iterator[bytes]:
 
 def _chunked(stream: BufferedIOBase) -> Iterator[bytes]:
     while True:
-        size, _, _extensions = _line(stream).partition(b";")
-        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size.strip(b" \t")):
+        size = _line(stream).rstrip(b" \t").partition(b";")[0]
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", size):
             raise MalformedBody("a chunk has no size")
         if not (length := int(size, 16)):
             break

@@ -70,8 +70,9 @@ def forward(head: RequestHead, client: tuple[str, int]) -> Forwarded:
     if events:
         dropped |= head.tokens("Connection")
         sorted_ones += [("Te", "trailers")] if "trailers" in head.tokens("TE") else []
-    elif head.host and not head.get("X-Forwarded-Host"):
-        sorted_ones.append(("X-Forwarded-Host", head.host))
+    elif not head.get("X-Forwarded-Host"):
+        # For a caller that names no host, the provider says by which the gateway has called it.
+        sorted_ones.append(("X-Forwarded-Host", head.host or _PROXIES[0]))
     passed = [(_canonical(name), v) for name, v in head.headers if name.lower() not in dropped]
     sorted_ones = sorted(passed + sorted_ones, key=lambda header: header[0])
     first = [("Host", head.host)] if events else []
