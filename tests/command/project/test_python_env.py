@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 from faas_seal.errors import CannotServe
 from faas_seal.project.python_env import PythonEnv, find_interpreter
+from faas_seal.project.requirements import read_requirements
 from faas_seal.project.template import Template
+from faas_seal.project.virtual_envs import UNUSED_SECONDS, remove_unused
 
 NEEDED_BY_ALL = "cryptography\nflask\n"
 
@@ -64,8 +68,16 @@ class Workshop:
         return False
 
     def find(self, stopping: threading.Event | None = None) -> Path:
-        env = PythonEnv(Template(self.template), self.requirements, self.folder / "cache")
-        return find_interpreter(env, self.said.append, stopping)
+        return find_interpreter(self.env("function"), self.said.append, stopping)
+
+    def env(self, name: str) -> PythonEnv:
+        return PythonEnv(
+            Template(self.template), self.requirements, self.folder / name, self.folder / "venvs"
+        )
+
+
+def environments(workshop: Workshop) -> list[str]:
+    return sorted(path.parent.name for path in (workshop.folder / "venvs").glob("*/complete"))
 
 
 def output(python: Path, code: str) -> str:
@@ -145,3 +157,71 @@ def test_the_templates_pins_are_checked(workshop: Workshop) -> None:
     wheel(workshop.folder, "common", requires="wanted")
     with pytest.raises(CannotServe, match="hash"):
         workshop.find()
+
+
+def test_functions_with_the_same_requirements_share_an_environment_until_long_unused(
+    workshop: Workshop,
+) -> None:
+    workshop.requirements.write_text("wanted\n")
+    first = find_interpreter(workshop.env("first"), workshop.said.append)
+    assert find_interpreter(workshop.env("second"), workshop.said.append) == first
+    assert workshop.said == ["making a virtual environment with the function's requirements, once"]
+    venvs = workshop.env("first").venvs
+    for name in ("old", "recent"):
+        (venvs / name).mkdir()
+        (venvs / name / "complete").touch()
+    long_ago = time.time() - UNUSED_SECONDS - 60
+    for venv in (venvs / "old", first.parents[1]):
+        os.utime(venv / "complete", (long_ago, long_ago))
+    remove_unused(venvs)
+    # This process still holds the one that it has used.
+    assert environments(workshop) == sorted(["recent", first.parents[1].name])
+
+
+def test_what_the_requirements_name_makes_another_environment(workshop: Workshop) -> None:
+    folder = workshop.folder
+    (folder / "more").mkdir()
+    named = {
+        "-r base.txt": folder / "base.txt",
+        "--constraint=more/bounds.txt": folder / "more" / "bounds.txt",
+        "./wanted-1-py3-none-any.whl": folder / "wanted-1-py3-none-any.whl",
+        "x @ file:more": folder / "more" / "module.py",
+    }
+    for line, file in named.items():
+        workshop.requirements.write_text(f"{line}\n")
+        file.touch()
+        before = read_requirements(workshop.requirements)
+        file.write_bytes(file.read_bytes() + b"# changed\n")
+        assert read_requirements(workshop.requirements) != before, line
+    (folder / "base.txt").write_text("-r requirements.txt\n-c more/bounds.txt\n")
+    workshop.requirements.write_text("-rbase.txt\nhttps://x.example/y.whl\n")
+    assert read_requirements(workshop.requirements).count(b"-rbase.txt") == 1
+    assert b"# changed" in read_requirements(workshop.requirements)
+
+
+MAKES = """\
+import sys
+from pathlib import Path
+from faas_seal.project.python_env import PythonEnv, find_interpreter
+from faas_seal.project.requirements import read_requirements
+from faas_seal.project.template import Template
+from faas_seal.project.virtual_envs import UNUSED_SECONDS, remove_unused
+
+template, requirements, folder, venvs = map(Path, sys.argv[1:])
+env = PythonEnv(Template(template), requirements, folder, venvs)
+print(find_interpreter(env, print))
+"""
+
+
+def test_two_processes_that_make_an_environment_at_once_make_one(workshop: Workshop) -> None:
+    workshop.requirements.write_text("wanted\n")
+    env = workshop.env("function")
+    paths = (workshop.template, workshop.requirements, env.folder, env.venvs)
+    command = [sys.executable, "-c", MAKES, *map(str, paths)]
+    makers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [maker.communicate()[0].splitlines() for maker in makers]
+    assert [maker.returncode for maker in makers] == [0, 0, 0]
+    assert len({lines[-1] for lines in said}) == 1
+    assert sorted(map(len, said)) == [1, 1, 2]
+    assert output(Path(said[0][-1]), "import common, wanted") == "common\nwanted\n"
+    assert len(environments(workshop)) == 1

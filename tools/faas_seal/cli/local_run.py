@@ -29,8 +29,11 @@ def local_run(names: tuple[str, ...], stack_option: str | None, port: int) -> No
       faas-seal invoke greet --gateway http://127.0.0.1:8080
 
     Each function runs in the template's own runtime, as in its container, but without
-    Docker: only ciphertext is served, and a call needs its function key. A function's own
-    requirements are installed once, into .faas-seal/local/NAME/.
+    Docker: only ciphertext is served, and a call needs its function key. Requests pass as
+    through the real gateway and watchdog: heads of up to 1 MiB, bodies of any type. A
+    function's own requirements are installed once, into .faas-seal/venvs/. Functions with
+    the same requirements share a folder there; one that is not used for 30 days goes when
+    another is made, and all of them may be deleted at any time that nothing runs.
 
     A function that is sealed again, or changed in the stack file, is replaced before its
     next call. If a source has changed since it was sealed, a note says so.

@@ -15,9 +15,10 @@ from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE
 
 from faas_seal.errors import ProgramMissing, UsageError
-from faas_seal.project.python_env import PythonEnv, find_interpreter, install_beside
+from faas_seal.project.python_env import PythonEnv, find_interpreter
 from faas_seal.project.source_folder import REQUIREMENTS, source_of
 from faas_seal.project.stackfile import StackFile, check_name
+from faas_seal.project.virtual_envs import VirtualEnv
 from faas_seal.sealing.source import read_source
 from faas_seal.testing import pytest_child
 
@@ -65,7 +66,7 @@ def run_tests(
         status = run()
         if status == pytest_child.MISSING_PYTEST and python != Path(sys.executable):
             say("installing pytest beside the function's requirements, once")
-            install_beside(env, python, "pytest", pytest_child.FOR_TESTS)
+            VirtualEnv.of(python).install_beside("pytest", pytest_child.FOR_TESTS)
             status = run()
     if status == pytest_child.MISSING_PYTEST:
         raise ProgramMissing(
