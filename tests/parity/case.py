@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases of one handler: a file of `handlers`, or a folder.
+    """Cases of one handler: a file of `folder`, or a folder in it.
 
     `settings` are those of our runtime. With `log`, each case has a process of its own,
-    and what that wrote by its end is part of the outcome.
+    and what that wrote by its end is part of the outcome. `shown` makes of a body what can be
+    compared; the headers `left_out` are not compared.
     """
 
     name: str
@@ -72,12 +73,15 @@ class Group:
     cases: tuple[Case, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     log: bool = False
+    folder: Path = HANDLERS
+    shown: Callable[[bytes], bytes] = bytes
+    left_out: frozenset[str] = frozenset()
 
     def files(self) -> dict[str, bytes]:
         """Return the files of the handler's folder."""
-        folder = HANDLERS / self.handler
+        folder = self.folder / self.handler
         if not folder.is_dir():
-            return {"handler.py": (HANDLERS / f"{self.handler}.py").read_bytes()}
+            return {"handler.py": folder.with_suffix(".py").read_bytes()}
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for path in sorted(folder.rglob("*"))

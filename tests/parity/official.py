@@ -85,7 +85,7 @@ def outcomes(template: Path, group: Group, environ: Mapping[str, str]) -> dict[s
                     found[case.name] = {"ended": plain(last, official.folder)}
                     continue
                 answered = exchange(case, official.port, None, _NO_ANSWER_SECONDS)
-                found[case.name] = outcome_of(answered, official.folder)
+                found[case.name] = outcome_of(answered, official.folder, group)
         if group.log:
             written = (official.stdout.text, official.stderr.text)
             stdout, stderr = (log_lines(text, official.folder) for text in written)

@@ -26,7 +26,7 @@ def outcomes(
         with serve(files, preload=imported, environ=variables) as function:
             for case in cases:
                 answered = exchange(case, function.port, function.key, PATIENCE)
-                found[case.name] = outcome_of(answered, None, function.open_trace)
+                found[case.name] = outcome_of(answered, None, group, function.open_trace)
         if group.log:
             stdout, stderr = (
                 log_lines(written.text.replace(CALL_ID, "CALL"), None)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 
-from tests.parity.case import Case
+from tests.parity.case import Case, Group
 from tests.support import Answer
 
 Outcome = dict[str, Any]
@@ -71,25 +71,26 @@ SEALED_LINES = "faas-seal/v1 …"
 def outcome_of(
     exchanged: tuple[Answer | None, bool],
     folder: str | None,
+    group: Group,
     open_trace: Callable[[str], str] | None = None,
 ) -> Outcome:
     """Return the outcome of an exchange; `folder` is what stands for the image's /home/app."""
     answer, cut = exchanged
     if answer is None:
         return dict(NO_ANSWER)
-    outcome: Outcome = {"status": answer.status, "headers": _headers(answer)}
+    outcome: Outcome = {"status": answer.status, "headers": _headers(answer, group.left_out)}
     if open_trace and answer.body.startswith(b'{"type": "urn:faas-seal:'):
         outcome |= _problem(answer.json(), open_trace)
     elif open_trace and answer.body.startswith(b"faas-seal/v1\n"):
         outcome["body"] = SEALED_LINES
     else:
-        outcome |= _body(answer.body, folder)
+        outcome |= _body(group.shown(answer.body), folder)
     return outcome | ({"cut": True} if cut else {})
 
 
-def _headers(answer: Answer) -> dict[str, str | list[str]]:
+def _headers(answer: Answer, left_out: frozenset[str]) -> dict[str, str | list[str]]:
     headers: dict[str, str | list[str]] = {}
-    for name in sorted({name.lower() for name, _ in answer.headers} - LEFT_OUT):
+    for name in sorted({name.lower() for name, _ in answer.headers} - LEFT_OUT - left_out):
         values = answer.header_list(name)
         if name == "allow":  # werkzeug makes it from a set
             values = [", ".join(sorted(values[0].split(", ")))]

@@ -14,7 +14,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.parity import recorded
 from tests.parity.cases import GROUPS
+from tests.parity.cases.functions import FUNCTIONS
 from tests.parity.document import write_document
 from tests.parity.official import outcomes
 from tests.parity.outcome import Outcome
@@ -34,12 +36,13 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    found: dict[str, dict[str, Outcome]] = {}
-    with surroundings() as environ:
-        for group in GROUPS:
-            print(f"{len(group.cases):4d}  {group.name}", file=sys.stderr, flush=True)
-            found[group.name] = outcomes(template, group, environ)
-    Recorded(_versions(template), found).write()
+    for groups, file in ((GROUPS, recorded.FILE), (FUNCTIONS, recorded.FUNCTIONS_FILE)):
+        found: dict[str, dict[str, Outcome]] = {}
+        with surroundings() as environ:
+            for group in groups:
+                print(f"{len(group.cases):4d}  {group.name}", file=sys.stderr, flush=True)
+                found[group.name] = outcomes(template, group, environ)
+        Recorded(_versions(template), found).write(file)
     write_document()
     return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.parity.outcome import Outcome
 
 FILE = Path(__file__).parent / "recorded.json"
+FUNCTIONS_FILE = Path(__file__).parent / "functions" / "recorded.json"
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,14 @@ class Recorded:
     versions: Mapping[str, str]
     outcomes: Mapping[str, Mapping[str, Outcome]]
 
-    def write(self) -> None:
+    def write(self, file: Path) -> None:
         groups = {"versions": self.versions, **self.outcomes}
         blocks = [f"{_dumped(name)}: {{\n{_lines(group)}\n}}" for name, group in groups.items()]
-        FILE.write_text("{\n" + ",\n".join(blocks) + "\n}\n", "utf-8")
+        file.write_text("{\n" + ",\n".join(blocks) + "\n}\n", "utf-8")
 
 
-def read() -> Recorded:
-    groups = json.loads(FILE.read_text("utf-8"))
+def read(file: Path = FILE) -> Recorded:
+    groups = json.loads(file.read_text("utf-8"))
     return Recorded(groups.pop("versions"), groups)
 
 
