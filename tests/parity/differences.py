@@ -225,6 +225,21 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        "Headers of proxies, and long heads",
+        "The gateway tells by whom and as what it was called. In python3-http waitress keeps this "
+        "from the handler, and it takes 256 KiB of headers. Here it is 1 MiB, which gateway and "
+        "watchdog take.",
+        {
+            "Headers of proxies, and long heads": {
+                "[event.headers.get('X-Forwarded-For')]": in_json('["192.0.2.1"]\n'),
+                "[event.headers.get('X-Forwarded-Host')]": in_json('["shop.example"]\n'),
+                "[event.headers.get('X-Forwarded-Proto')]": in_json('["https"]\n'),
+                "[event.headers.get('Forwarded')]": in_json('["for=192.0.2.1"]\n'),
+                "300000 bytes": answer("300000"),
+            }
+        },
+    ),
+    Difference(
         "Malformed requests",
         "Malformed requests are refused with the same status, but with a problem document, like "
         "all errors of the runtime.",

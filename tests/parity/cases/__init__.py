@@ -13,6 +13,7 @@ GROUPS = (
     events.PATHS,
     events.QUERIES,
     events.REQUEST_HEADERS,
+    events.PROXIES,
     events.METHODS,
     events.BODIES,
     flask.RETURNED,

@@ -144,6 +144,30 @@ REQUEST_HEADERS = Group(
         for headers in _REQUEST_HEADERS
     ),
 )
+PROXIES = Group(
+    "Headers of proxies, and long heads",
+    "values",
+    (
+        *(
+            value(f"[event.headers.get({name!r})]", headers=((name, content),))
+            for name, content in (
+                ("X-Forwarded-For", "192.0.2.1"),
+                ("X-Forwarded-Host", "shop.example"),
+                ("X-Forwarded-Proto", "https"),
+                ("Forwarded", "for=192.0.2.1"),
+                ("X-Real-Ip", "192.0.2.1"),
+            )
+        ),
+        *(
+            replace(
+                value("str(len(event.headers['X-Long']))", headers=(("X-Long", "x" * size),)),
+                name=f"{size} bytes",
+            )
+            for size in (70_000, 260_000, 300_000)
+        ),
+        value("[event.headers['X-999']]", headers=tuple((f"X-{n}", str(n)) for n in range(1000))),
+    ),
+)
 METHODS = Group(
     "`event.method`",
     "values",

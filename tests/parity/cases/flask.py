@@ -48,6 +48,7 @@ _REQUEST = (
     "[flask.current_app.name, flask.current_app.debug, flask.has_request_context()]",
     "flask.url_for('call_handler', path='x')",
     "flask.current_app.root_path is not None",
+    "[request.environ['REQUEST_URI'], request.environ['PATH_INFO']]",
 )
 _HEADERS = (
     ("Cookie", "c=d; e=f"),
