@@ -14,13 +14,16 @@ LOOPBACK = "127.0.0.1"
 # From the watchdog's transport: IdleConnTimeout and MaxIdleConnsPerHost.
 IDLE_SECONDS = 0.5
 IDLE_CONNECTIONS = 100
+# How long a client that sends no more may wait for an answer. It has hung up, or has closed
+# only its half, as `nc -N` does: then the real gateway answers if the function is fast.
+HALF_CLOSED_SECONDS = 0.2
 
 
 class RuntimeConnection(socket.socket):
     """A connection to a runtime.
 
     Its reads raise TimedOut once `deadline` (seconds of the monotonic clock) has passed, and
-    ClientGone once `client` has hung up. Closing the connection tells the runtime of either.
+    ClientGone soon after `client` has hung up. Closing the connection tells the runtime of either.
     """
 
     def __init__(self, port: int) -> None:
@@ -48,14 +51,13 @@ class RuntimeConnection(socket.socket):
             self.shutdown(socket.SHUT_RDWR)
 
     def _wait(self) -> None:
-        watched = [(self.fileno(), select.POLLIN)]
-        if self.client is not None:
-            watched.append((self.client.fileno(), select.POLLRDHUP))
+        own = [(self.fileno(), select.POLLIN)]
+        clients = [(self.client.fileno(), select.POLLRDHUP)] if self.client is not None else []
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        ready = _poll(watched, left)
+        ready = _poll(own + clients, left)
         if not ready:
             raise TimedOut("the function took longer than exec_timeout")
-        if self.fileno() not in ready:
+        if self.fileno() not in ready and not _poll(own, HALF_CLOSED_SECONDS):
             raise ClientGone("the client hung up")
 
 
