@@ -16,19 +16,9 @@ from tests.parity.service import surroundings
 
 RECORD = recorded.read(recorded.FUNCTIONS_FILE)
 
-# Not yet: these fail until the runtime executes modules once a process, and has the function's
-# folder where python3-http has it. A function that has come to work fails here, until it is
-# taken out.
-_MODULES_ONCE = "modules are executed anew for each call"
-_FOLDER = "the folder is not where python3-http has it"
-AWAITED = {
-    "metrics": _MODULES_ONCE,
-    "notes_sqlite": _MODULES_ONCE,
-    "page": _FOLDER,
-    "settings_file": _FOLDER,
-    "todos_sqlalchemy": _MODULES_ONCE,
-    "visits": _MODULES_ONCE,
-}
+# Not yet: these fail until the runtime has the function's folder where python3-http has it. A
+# function that has come to work fails here, until it is taken out.
+AWAITED = ("page", "settings_file")
 
 
 def functions() -> list[object]:
@@ -36,9 +26,7 @@ def functions() -> list[object]:
         pytest.param(
             each,
             id=each.name,
-            marks=[pytest.mark.xfail(strict=True, reason=AWAITED[each.name])]
-            if each.name in AWAITED
-            else [],
+            marks=[pytest.mark.xfail(strict=True)] if each.name in AWAITED else [],
         )
         for each in FUNCTIONS
     ]
