@@ -72,7 +72,10 @@ def test_an_altered_file_does_not_replace_the_function(project: Project) -> None
     project.seal()
     whole = project.sealed_file().read_bytes()
     with project.serving() as local:
-        project.sealed_file().write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        # At once, so that nobody reads the half of it.
+        altered = project.folder / "altered"
+        altered.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        altered.replace(project.sealed_file())
         local.stderr.wait_for("the version before keeps serving")
         assert f"{project.sealed_file()}: the ciphertext is altered" in local.stderr.text
         assert "seal it anew: faas-seal seal program" in local.stderr.text
