@@ -56,16 +56,6 @@ LAYOUTS = {
     "extension without a source": STACK + "    x-faas-seal:\n      note: mine\n",
 }
 
-UNEDITABLE = {
-    "environment is an alias": "x: &x\n  a: 1\nfunctions:\n  greet:\n    handler: ./greet\n"
-    "    environment: *x\n",
-    "environment in a merge": "x: &x\n  environment:\n    a: 1\nfunctions:\n  greet:\n"
-    "    handler: ./greet\n    <<: *x\n",
-    "function is shared": "functions:\n  greet: &greet\n    handler: ./greet\n  other: *greet\n",
-    "handler is shared": "functions:\n  greet:\n    handler: &h ./greet\n  o:\n    handler: *h\n",
-}
-
-
 SECRETS = {
     "none": ("", ()),
     "nothing": ("    secrets:\n", ()),
@@ -143,20 +133,6 @@ def test_a_secret_is_added_to_those_that_are_there(members: str, before: tuple[s
     assert after.with_secret("greet", "seal_transport", "greet-transport") is after
     removed = [line for line in ndiff(text.splitlines(), after.text.splitlines()) if line[0] == "-"]
     assert all("secrets:" in line for line in removed)
-
-
-def test_a_list_of_secrets_that_two_functions_share_is_not_edited() -> None:
-    text = STACK + "    secrets: &s [one]\n  other:\n    handler: ./other\n    secrets: *s\n"
-    with pytest.raises(StackFileRefused) as caught:
-        stack(text).with_secret("greet", "seal_transport", "greet-transport")
-    assert "secrets: [greet-transport], environment: {seal_transport:" in caught.value.hint
-
-
-@pytest.mark.parametrize("text", UNEDITABLE.values(), ids=UNEDITABLE.keys())
-def test_refuses_an_edit_that_would_change_something_else(text: str) -> None:
-    with pytest.raises(StackFileRefused) as caught:
-        sealed(text)
-    assert "handler: ./sealed/greet" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -243,3 +219,13 @@ def test_faas_cli_reads_the_edited_file(tmp_path: Path) -> None:
         check=True,
     )
     assert "seal_author: fsap1_x" in done.stdout
+
+
+def test_a_source_that_a_merge_brings_is_anothers() -> None:
+    text = sealed(STACK.replace("greet:\n", "greet: &greet\n", 1)).text
+    text += "  other:\n    <<: *greet\n    handler: ./other\n"
+    other = stack(text).function("other")
+    assert (other.handler, other.source) == ("./other", None)
+    both = stack(text).sealed("other", handler="./sealed/other", source="./other", author="fsap1_x")
+    assert both.function("other").source == "./other"
+    assert both.function("greet").source == "./greet"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from faas_sealed.formats.header import FUNCTION_NAME
-from ruamel.yaml.error import YAMLError
 
 from faas_seal.errors import (
     NoFunctions,
@@ -23,8 +21,11 @@ from faas_seal.errors import (
     UnknownFunction,
     UsageError,
 )
-from faas_seal.project import yamltext
+from faas_seal.project.by_hand import by_hand
+from faas_seal.project.envsubst import BadVariable
 from faas_seal.project.files import Replacement
+from faas_seal.project.yamledit import Editor
+from faas_seal.project.yamltext import Document, child
 
 # faas-cli looks for them in this order.
 DEFAULT_NAMES = ("stack.yaml", "stack.yml")
@@ -34,8 +35,6 @@ EXTENSION = "x-faas-seal"
 SEALED_FOLDER = "sealed"
 SECRETS_FOLDER = ".secrets"
 SEALED_FILE = "function.sealed"
-
-_VARIABLE = re.compile(r"\$\{(\w+)(?::?[-=]([^}]*))?\}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,13 @@ class StackFile:
             raise StackFileMissing(
                 f"there is no stack file {path}", path=path, hint="is this the project's folder?"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            raise StackFileRefused(
+                f"{path} is not UTF-8",
+                path=path,
+                hint="save it as UTF-8: faas-cli reads nothing else",
+            ) from None
+        except OSError as error:
             raise StackFileRefused(
                 f"{path} cannot be read: {error}",
                 path=path,
@@ -94,8 +99,22 @@ class StackFile:
     @cached_property
     def functions(self) -> dict[str, Function]:
         """The functions by name. Environment variables in their texts are filled in."""
-        functions = _mapping(self._plain.get("functions"))
-        return {name: _function(name, _mapping(value)) for name, value in functions.items()}
+        functions = {
+            name: _function(name, _mapping(value))
+            for name, value in _mapping(self._plain.get("functions")).items()
+        }
+        return {
+            name: replace(function, source=None) if self._has_anothers_source(name) else function
+            for name, function in functions.items()
+        }
+
+    def _has_anothers_source(self, name: str) -> bool:
+        """Tell whether a function has its own handler, and by a merge another one's source."""
+        found = self._document.find(("functions", name))
+        if found is None or found[2]:
+            return False
+        own = [child(found[1], member) is not None for member in ("handler", EXTENSION)]
+        return own == [True, False]
 
     @property
     def gateway(self) -> str:
@@ -168,39 +187,63 @@ class StackFile:
         self, name: str, values: dict[tuple[str, ...], str], secret: str | None = None
     ) -> StackFile:
         """Return this stack file with members of a function set, and a secret in its list."""
+        function = ("functions", name)
         wanted = copy.deepcopy(self._plain)
-        edited = self
+        changes = [
+            (member, value)
+            for member, value in values.items()
+            if _set(wanted, (*function, *member), value)
+        ]
+        if secret in self.function(name).secrets:
+            secret = None
+        if secret is not None:
+            _append(wanted, (*function, "secrets"), secret)
+        if wanted == self._plain:
+            return self
+        editor = Editor(self.text, os.environ)
         try:
-            if secret is not None and secret not in self.function(name).secrets:
-                listed = ("functions", name, "secrets")
-                _append(wanted, listed, secret)
-                edited = StackFile(self.path, yamltext.append(edited.text, listed, secret))
-            for member, value in values.items():
-                path = ("functions", name, *member)
-                if _set(wanted, path, value):
-                    edited = StackFile(self.path, yamltext.put(edited.text, path, value))
-            as_wanted = edited._plain == wanted
-        except (YAMLError, StackFileRefused):
-            as_wanted = False
-        if not as_wanted:
-            raise StackFileRefused(
-                f"{self.path.name} cannot be edited without changing something else in it",
-                path=self.path,
-                hint=f"edit functions.{name} by hand: {_by_hand(values, secret)}",
-            )
-        return edited
+            editor.own(function)
+            if secret is not None:
+                editor.append((*function, "secrets"), self._written(name, secret))
+            for member, value in changes:
+                if member[1:]:
+                    editor.own((*function, *member[:-1]))
+                editor.put((*function, *member), self._written(name, value))
+            edited = StackFile(self.path, editor.text)
+            if edited._plain == wanted:
+                return edited
+        except (LookupError, StackFileRefused):
+            pass
+        raise StackFileRefused(
+            f"{self.path.name} cannot be edited without changing something else in it",
+            path=self.path,
+            hint=by_hand(self._document, name, wanted["functions"]),
+        )
 
-    @cached_property
+    def _written(self, name: str, value: str) -> str:
+        """Return a value with the variables that it should be written with.
+
+        A value that is the handler so far is written as the handler is; in one that has the
+        function's name in it, the name is written as the function's key is.
+        """
+        document = self._document
+        found = document.find(("functions", name, "handler"))
+        if found is not None and not found[2] and value == self.function(name).handler:
+            written = document.written(found[1])
+        elif name in value.split("/")[-1:] or value.startswith(f"{name}-"):
+            found = document.find(("functions", name))
+            key = found[0][0] if found is not None and found[0] is not None else None
+            written = None if key is None else document.written(key)
+            if written is not None:
+                written = value.replace(name, written.strip("'\""), 1)
+        else:
+            return value
+        written = (written or "").strip("'\"")
+        return written if "${" in written else value
+
+    @property
     def _plain(self) -> dict[str, Any]:
-        try:
-            plain = yamltext.read(self.text)
-        except ValueError as error:
-            raise StackFileRefused(
-                f"{self.path} is not YAML: {error}",
-                path=self.path,
-                hint="look there, and at the line above: often it is a tab, the indentation, "
-                "or a quote or bracket that stays open",
-            ) from None
+        plain = self._document.plain
         if not isinstance(plain, dict):
             raise StackFileEmpty(
                 f"{self.path} is not a stack file: it has no functions",
@@ -208,6 +251,24 @@ class StackFile:
                 hint="its functions stand under functions, by name",
             )
         return plain
+
+    @cached_property
+    def _document(self) -> Document:
+        try:
+            return Document(self.text, os.environ)
+        except BadVariable as error:
+            raise StackFileRefused(
+                f"{self.path}, {error}",
+                path=self.path,
+                hint="faas-cli takes ${NAME} and ${NAME:-default}; $${ stands for ${ itself",
+            ) from None
+        except ValueError as error:
+            raise StackFileRefused(
+                f"{self.path} is not YAML: {error}",
+                path=self.path,
+                hint="look there, and at the line above: often it is a tab, the indentation, "
+                "or a quote or bracket that stays open",
+            ) from None
 
 
 def find(given: str | None, folder: Path = Path()) -> Path:
@@ -254,11 +315,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def substitute(text: str) -> str:
-    """Fill in `${NAME}` and `${NAME:-default}` from the environment, as faas-cli does."""
-    return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[2] or "", text)
-
-
 def _function(name: str, members: dict[str, Any]) -> Function:
     environment = _mapping(members.get("environment"))
     return Function(
@@ -293,22 +349,12 @@ def _append(plain: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     plain[path[-1]] = [value, *(present if isinstance(present, list) else [])]
 
 
-def _by_hand(values: dict[tuple[str, ...], str], secret: str | None) -> str:
-    """Return members of a function in one line, as a person would type them."""
-    texts: dict[str, str] = {} if secret is None else {"secrets": f"[{secret}]"}
-    for (member, *inner), value in values.items():
-        text = f"{inner[0]}: {value}" if inner else value
-        before = texts.get(member)
-        texts[member] = f"{before[:-1]}, {text}}}" if before else f"{{{text}}}" if inner else text
-    return ", ".join(f"{member}: {text}" for member, text in texts.items())
-
-
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:
-    return substitute(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from faas_seal.project.python_env import PythonEnv
 from faas_seal.project.sealed import read_sealed
 from faas_seal.project.secrets import SECRET_SETTINGS, SecretFiles
 from faas_seal.project.source_folder import REQUIREMENTS, source_of
-from faas_seal.project.stackfile import SEALED_FILE, StackFile, substitute
+from faas_seal.project.stackfile import SEALED_FILE, StackFile
 from faas_seal.project.watching import Stamp, stamp
 from faas_seal.serving.runtime_connections import LOOPBACK
 
@@ -123,4 +123,4 @@ def _environment_file(path: Path) -> dict[str, str]:
     variables = members.get("environment") if isinstance(members, dict) else None
     if not isinstance(variables, dict):
         return {}
-    return {str(key): substitute(str(value)) for key, value in variables.items()}
+    return {str(key): str(value) for key, value in variables.items()}
