@@ -169,8 +169,14 @@ def refer_to_another_file(project: Path) -> None:
     (project / "greet" / "requirements.txt").write_text("-r base.txt\n")
 
 
-def save_requirements_as_utf_16(project: Path) -> None:
-    (project / "greet" / "requirements.txt").write_text("flask\n", "utf-16")
+def save_requirements_in_another_encoding(project: Path) -> None:
+    (project / "greet" / "requirements.txt").write_text("# für flask\nflask\n", "latin-1")
+
+
+def copy_in_clear(project: Path) -> None:
+    (project / "common").mkdir()
+    stack = project / "stack.yaml"
+    stack.write_text(stack.read_text() + "configuration: {copy: [./common]}\n")
 
 
 def make_requirements_unreadable(project: Path) -> None:
@@ -222,8 +228,12 @@ def alter_template(project: Path) -> None:
         (name_another_author, "greet: the file is signed by fsap1_"),
         (name_another_author, f", expected {ANOTHER} -> faas-seal seal greet --author-key-file"),
         (let_it_expire, "greet: has expired -> faas-seal seal greet"),
-        (refer_to_another_file, "greet/requirements.txt has '-r base.txt'"),
-        (save_requirements_as_utf_16, "greet/requirements.txt is not UTF-8"),
+        (
+            refer_to_another_file,
+            "requirements.txt, line 1 names a file that is not there: base",
+        ),
+        (save_requirements_in_another_encoding, "requirements.txt is not text in UTF-8"),
+        (copy_in_clear, "puts ./common into every build in clear -> faas-seal seal greet"),
         (make_requirements_unreadable, "greet/requirements.txt: Is a directory"),
         (remove_gitignore, "git does not ignore .faas-seal -> echo '*' > .faas-seal/.gitignore"),
         (track_keys, "keys: git tracks .faas-seal/"),
@@ -273,6 +283,11 @@ def test_only_the_functions_named_are_looked_at(project: Path, run: Run) -> None
 def test_without_a_stack_file_it_says_how_to_get_one(project: Path, run: Run) -> None:
     (project / "stack.yaml").unlink()
     assert "there is no stack file stack.yaml" in findings(run, False, 1)
+
+
+def test_requirements_are_looked_at_before_the_first_seal_too(project: Path, run: Run) -> None:
+    refer_to_another_file(project)
+    assert "requirements.txt, line 1 names a file" in findings(run, False, 1)
 
 
 @pytest.mark.usefixtures("project")

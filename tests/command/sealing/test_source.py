@@ -41,48 +41,6 @@ def test_reads_files_of_all_folders(folder: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "handler_test.py",
-        "test_handler.py",
-        "conftest.py",
-        "tests/data.json",
-        "model/tests/test_it.py",
-        ".pytest_cache/x",
-        ".venv/lib/x.py",
-        "old.pyc",
-        ".env",
-        ".env.production",
-        "tls.key",
-        "sub/id_ed25519",
-        ".gitignore",
-    ],
-)
-def test_leaves_out_what_is_no_code_of_the_function(folder: Path, name: str) -> None:
-    write(folder, name)
-    source = read_source(folder)
-    assert list(source.files) == ["handler.py"]
-    assert any(name.startswith(left) for left in source.left_out)
-
-
-def test_a_sealignore_takes_the_place_of_the_defaults(folder: Path) -> None:
-    write(folder, ".sealignore", "# big\ndata/*\n!data/prices.csv\n/notes.md\n")
-    for name in ("data/raw.csv", "data/prices.csv", "notes.md", "doc/notes.md", "tests/x.py"):
-        write(folder, name)
-    source = read_source(folder)
-    assert set(source.files) == {"handler.py", "data/prices.csv", "doc/notes.md", "tests/x.py"}
-    assert set(source.left_out) == {"data/raw.csv", "notes.md"}
-
-
-@pytest.mark.parametrize("name", [".git/config", "__pycache__/x.pyc", "a/__pycache__/x.pyc"])
-def test_never_seals_what_belongs_to_tools(folder: Path, name: str) -> None:
-    write(folder, ".sealignore", "")
-    write(folder, name)
-    source = read_source(folder)
-    assert (list(source.files), source.left_out) == (["handler.py"], ())
-
-
 @pytest.mark.parametrize("form", [FUNCTION_KEY, AUTHOR_SEED, TRANSPORT_SEED, IDENTITY_SEED])
 def test_refuses_files_that_hold_a_secret_key(folder: Path, form: TextForm) -> None:
     key = form.encode(os.urandom(32))
@@ -106,31 +64,6 @@ def test_takes_what_only_looks_like_a_secret_key(folder: Path) -> None:
     damaged = FUNCTION_KEY.encode(bytes(32))[:-1] + "_"
     write(folder, "notes.txt", f"{public} {damaged} fsk1_… -----BEGIN CERTIFICATE-----")
     assert "notes.txt" in read_source(folder).files
-
-
-def test_refuses_links_that_lead_out_of_the_folder(folder: Path, tmp_path: Path) -> None:
-    write(tmp_path, "secret.txt", "outside")
-    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
-    with pytest.raises(SourceRefused, match="leads out of"):
-        read_source(folder)
-    write(folder, ".sealignore", "link.txt")
-    assert list(read_source(folder).files) == ["handler.py"]
-
-
-def test_reads_links_that_stay_in_the_folder(folder: Path) -> None:
-    (folder / "again.py").symlink_to("handler.py")
-    assert read_source(folder).files["again.py"] == HANDLER.encode()
-
-
-def test_refuses_linked_folders_and_what_is_no_file(folder: Path) -> None:
-    write(folder, "data/x.csv")
-    (folder / "more").symlink_to("data")
-    with pytest.raises(SourceRefused, match="more is neither a file nor a folder"):
-        read_source(folder)
-    (folder / "more").unlink()
-    os.mkfifo(folder / "pipe")
-    with pytest.raises(SourceRefused, match="pipe is neither a file nor a folder"):
-        read_source(folder)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +115,3 @@ def test_refuses_a_folder_without_a_handler(tmp_path: Path) -> None:
         read_source(tmp_path / "missing")
     with pytest.raises(SourceRefused, match=r"no handler\.py"):
         read_source(tmp_path)
-
-
-def test_refuses_a_pattern_that_means_nothing(folder: Path) -> None:
-    write(folder, ".sealignore", "!\n")
-    with pytest.raises(SourceRefused, match=r"\.sealignore: "):
-        read_source(folder)

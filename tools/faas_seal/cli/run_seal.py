@@ -46,6 +46,9 @@ def run_seal(
     seal.write()
     for message in seal.warnings():
         warn(message)
+    if not quiet or any(plan.file is not None for plan in seal.plans):
+        for message in seal.notes():
+            warn(message, "note")
     for plan in seal.plans:
         for recipient in plan.dropped:
             warn(
@@ -117,6 +120,7 @@ def _result(plan: Plan) -> dict[str, object]:
         "recipients": [recipient.id for recipient in plan.terms.recipients],
         "transport": plan.transport and TRANSPORT_PUBLIC.encode(plan.transport),
         "left_out": list(plan.source.left_out),
+        "taken_along": list(plan.source.taken_along),
         "preload": list(plan.source.libraries),
     }
 

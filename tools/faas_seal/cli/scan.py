@@ -23,6 +23,8 @@ from faas_seal.scan.findings import Findings
 from faas_seal.scan.known_keys import author_canaries, concealed, function_canaries
 from faas_seal.scan.search import Search
 from faas_seal.scan.targets import Advance, search_target, size_of
+from faas_seal.sealing.copied import copied_parts
+from faas_seal.sealing.selection import Part
 from faas_seal.sealing.source import read_source
 
 MOST_SHOWN = 20
@@ -88,18 +90,20 @@ def scan(
 def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, str | bytes]:
     path = find(stack_option)
     folders = list(map(Path, sources))
+    copied: tuple[Part, ...] = ()
     canaries = author_canaries()
     if path.exists():
         stack = StackFile.load(path)
         if not folders:
             folders = [stack.folder / source_of(function) for function in stack.ours]
+            copied = copied_parts(stack)
         canaries |= function_canaries(Keystore(stack.folder))
     if not folders:
         raise UsageError("there is no source to look for", hint="name it with --source FOLDER")
     of_sources = {
         f"{folder}/{place}": value
         for folder in folders
-        for place, value in canaries_of(read_source(folder).files).items()
+        for place, value in canaries_of(read_source(folder, copied).files).items()
     }
     of_sources = without_common(of_sources)
     if not of_sources:

@@ -206,6 +206,7 @@ def _watch(path: Path, options: SealOptions, *, clean: bool) -> None:
     """Seal, and seal again whenever a source changes, until Ctrl-C."""
     stack = StackFile.load(path)
     sources = [stack.folder / source_of(function) for function in stack.chosen(options.names)]
+    sources += [stack.folder / path for path in stack.copied_paths]
     changed = changes(sources)  # a file that is saved during the first seal counts
     run_seal(StackFile.load(path), options, clean=clean)
     options = options.without_changes()

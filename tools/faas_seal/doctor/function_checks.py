@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from functools import cached_property
@@ -24,17 +23,15 @@ from faas_seal.doctor.secret_checks import checks_of_secrets
 from faas_seal.project import keystore
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.signatures import signed_by
-from faas_seal.project.source_folder import REQUIREMENTS, source_folder, source_of
+from faas_seal.project.source_folder import source_folder, source_of
 from faas_seal.project.stackfile import Function, StackFile, sealed_file
+from faas_seal.sealing.copied import copied_parts
 from faas_seal.sealing.drift import in_step
-from faas_seal.sealing.exposure import left_behind, warnings_for
+from faas_seal.sealing.exposure import copied_in_clear, left_behind, warnings_for
+from faas_seal.sealing.requirements import read_requirements
+from faas_seal.sealing.selection import Part
 from faas_seal.sealing.setting_checks import check_settings, unknown_settings
 from faas_seal.sealing.terms import Terms
-
-_OTHER_FILE = re.compile(
-    r"^[ \t]*(-[rce]|--requirement|--constraint|--editable)[ \t=]*(?!\w+(\+\w+)?://)\S+",
-    re.MULTILINE,
-)
 
 
 class FunctionChecks:
@@ -65,8 +62,8 @@ class FunctionChecks:
         if build := left_behind(self._stack, name):
             yield Check(name, False, f"{build} holds the source", f"faas-seal seal --clean {name}")
         yield from self._settings()
-        yield from self._requirements(source / REQUIREMENTS)
         if not self._path.exists():
+            yield from self._requirements(source)
             yield self._not_sealed()
             return
         yield from self._sealed()
@@ -121,6 +118,8 @@ class FunctionChecks:
         yield from checks_of_secrets(self._stack, self.function, header)
         for warning in warnings_for(self._stack, name, source_of(self.function)):
             yield Check(name, False, warning, "change the stack file")
+        for line in copied_in_clear(self._stack):
+            yield Check(name, False, line, f"faas-seal seal {name}")
         yield Check(name, True, f"sealed as its source is, content id {header.content_id}")
 
     def _not_sealed(self) -> Check:
@@ -141,17 +140,11 @@ class FunctionChecks:
         for line in unknown_settings(self.function):
             yield Check(self.name, False, line, "mend it in the stack file")
 
-    def _requirements(self, path: Path) -> Iterator[Check]:
+    def _requirements(self, source: Path) -> Iterator[Check]:
         try:
-            text = path.read_text("utf-8")
-        except FileNotFoundError:
-            return
-        except UnicodeDecodeError:
-            yield Check(self.name, False, f"{path} is not UTF-8", "save it as UTF-8")
-            return
-        if found := _OTHER_FILE.search(text):
-            finding = f"{path} has {found[0].strip()!r}, a file that the image is built without"
-            yield Check(self.name, False, finding, f"write the lines of that file into {path}")
+            read_requirements((Part("", source, str(source)), *copied_parts(self._stack)))
+        except SealError as error:
+            yield Check.of_error(self.name, error)
 
     def _own_key_id(self) -> str | None:
         """Return the id of the project's own key, or None if only recipients open the function."""

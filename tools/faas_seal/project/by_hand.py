@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml.nodes import Node
@@ -25,6 +25,19 @@ def by_hand(document: Document, name: str, functions: Mapping[str, Any]) -> str:
         lines.append(f"  {_key(document, each)}:")
         lines += [f"    {line}" for line in _lines(document, node, functions[each])]
     return "\n".join(lines)
+
+
+def apart(document: Document, names: Sequence[str]) -> str:
+    """Return what to do to give some functions a stack file of their own."""
+    plain = document.plain
+    members = {**plain, "functions": {name: plain["functions"][name] for name in names}}
+    shown = " and ".join(f"functions.{name}" for name in names)
+    return "\n".join(
+        [
+            f"move {shown} to a stack file of their own, and seal that:",
+            *_lines(document, document.root, members),
+        ]
+    )
 
 
 def _functions(document: Document) -> dict[str, Node]:

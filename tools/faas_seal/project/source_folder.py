@@ -8,6 +8,8 @@ from faas_seal.errors import SourceRefused, StackFileRefused, UsageError
 from faas_seal.project.stackfile import EXTENSION, LANGUAGE, SEALED_FOLDER, Function, StackFile
 
 REQUIREMENTS = "requirements.txt"
+# The constraints that requirements.txt names, in one file.
+CONSTRAINTS = "constraints.txt"
 
 
 def source_of(function: Function) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +20,16 @@ from faas_seal.errors import (
     UnknownFunction,
     UsageError,
 )
-from faas_seal.project.by_hand import by_hand
+from faas_seal.project.by_hand import apart
 from faas_seal.project.envsubst import BadVariable
 from faas_seal.project.files import Replacement
-from faas_seal.project.yamledit import Editor
+from faas_seal.project.stack_edits import (
+    CLEAR_COPIES,
+    SEALED_COPIES,
+    NotEditable,
+    edited,
+    with_copies_sealed,
+)
 from faas_seal.project.yamltext import Document, child
 
 # faas-cli looks for them in this order.
@@ -49,6 +54,8 @@ class Function:
     environment_file: tuple[str, ...]
     secrets: tuple[str, ...]
     namespace: str = ""
+    build_args: dict[str, str] = field(default_factory=dict)
+    skip_build: bool = False
 
     @property
     def sealed_lang(self) -> bool:
@@ -124,7 +131,15 @@ class StackFile:
     @property
     def extra_paths(self) -> tuple[str, ...]:
         """The paths in `configuration.copy`: faas-cli copies them into every build folder."""
-        return _texts(_mapping(self._plain.get("configuration")).get("copy"))
+        return self._paths(CLEAR_COPIES)
+
+    @property
+    def copied_paths(self) -> tuple[str, ...]:
+        """The paths that are sealed with each function: those, and what a seal has made of them."""
+        return (*self._paths(SEALED_COPIES), *self.extra_paths)
+
+    def _paths(self, member: tuple[str, str]) -> tuple[str, ...]:
+        return _texts(_mapping(self._plain.get(member[0])).get(member[1]))
 
     def function(self, name: str) -> Function:
         """Return the function `name`, or raise UnknownFunction."""
@@ -183,63 +198,41 @@ class StackFile:
         """
         return self._edited(name, {("environment", setting): secret}, secret)
 
+    def with_copies_sealed(self) -> StackFile:
+        """Return this stack file with `configuration.copy` named so that only `seal` reads it.
+
+        faas-cli would copy the files into the build of every function, in clear. Raises
+        StackFileRefused where another function is built with them.
+        """
+        if not self.extra_paths:
+            return self
+        others = [f for f in self.functions.values() if not f.sealed_lang and not f.skip_build]
+        if others:
+            names = ", ".join(function.name for function in others)
+            raise StackFileRefused(
+                f"configuration.copy puts {', '.join(self.extra_paths)} into the build of every "
+                f"function in clear, and {names} needs that",
+                path=self.path,
+                hint=apart(self._document, [function.name for function in self.ours]),
+            )
+        return self._with(lambda: with_copies_sealed(self._document, os.environ))
+
     def _edited(
         self, name: str, values: dict[tuple[str, ...], str], secret: str | None = None
     ) -> StackFile:
         """Return this stack file with members of a function set, and a secret in its list."""
-        function = ("functions", name)
-        wanted = copy.deepcopy(self._plain)
-        changes = [
-            (member, value)
-            for member, value in values.items()
-            if _set(wanted, (*function, *member), value)
-        ]
-        if secret in self.function(name).secrets:
-            secret = None
-        if secret is not None:
-            _append(wanted, (*function, "secrets"), secret)
-        if wanted == self._plain:
-            return self
-        editor = Editor(self.text, os.environ)
+        return self._with(lambda: edited(self._document, os.environ, name, values, secret))
+
+    def _with(self, edit: Callable[[], str]) -> StackFile:
         try:
-            editor.own(function)
-            if secret is not None:
-                editor.append((*function, "secrets"), self._written(name, secret))
-            for member, value in changes:
-                if member[1:]:
-                    editor.own((*function, *member[:-1]))
-                editor.put((*function, *member), self._written(name, value))
-            edited = StackFile(self.path, editor.text)
-            if edited._plain == wanted:
-                return edited
-        except (LookupError, StackFileRefused):
-            pass
-        raise StackFileRefused(
-            f"{self.path.name} cannot be edited without changing something else in it",
-            path=self.path,
-            hint=by_hand(self._document, name, wanted["functions"]),
-        )
-
-    def _written(self, name: str, value: str) -> str:
-        """Return a value with the variables that it should be written with.
-
-        A value that is the handler so far is written as the handler is; in one that has the
-        function's name in it, the name is written as the function's key is.
-        """
-        document = self._document
-        found = document.find(("functions", name, "handler"))
-        if found is not None and not found[2] and value == self.function(name).handler:
-            written = document.written(found[1])
-        elif name in value.split("/")[-1:] or value.startswith(f"{name}-"):
-            found = document.find(("functions", name))
-            key = found[0][0] if found is not None and found[0] is not None else None
-            written = None if key is None else document.written(key)
-            if written is not None:
-                written = value.replace(name, written.strip("'\""), 1)
-        else:
-            return value
-        written = (written or "").strip("'\"")
-        return written if "${" in written else value
+            text = edit()
+        except NotEditable as error:
+            raise StackFileRefused(
+                f"{self.path.name} cannot be edited without changing something else in it",
+                path=self.path,
+                hint=error.instead,
+            ) from None
+        return self if text == self.text else StackFile(self.path, text)
 
     @property
     def _plain(self) -> dict[str, Any]:
@@ -326,27 +319,9 @@ def _function(name: str, members: dict[str, Any]) -> Function:
         environment_file=_texts(members.get("environment_file")),
         secrets=_texts(members.get("secrets")),
         namespace=_text(members.get("namespace")),
+        build_args={k: _text(value) for k, value in _mapping(members.get("build_args")).items()},
+        skip_build=_text(members.get("skip_build")).lower() == "true",
     )
-
-
-def _set(plain: dict[str, Any], path: tuple[str, ...], value: str) -> bool:
-    """Set the member at `path` to `value`; tell whether that is a change."""
-    for member in path[:-1]:
-        inner = _mapping(plain.get(member))
-        plain[member] = inner
-        plain = inner
-    if _text(plain.get(path[-1])) == value:
-        return False
-    plain[path[-1]] = value
-    return True
-
-
-def _append(plain: dict[str, Any], path: tuple[str, ...], value: str) -> None:
-    for member in path[:-1]:
-        plain = _mapping(plain.get(member))
-    present = plain.get(path[-1])
-    # In the first place, as in the text. The order of secrets means nothing.
-    plain[path[-1]] = [value, *(present if isinstance(present, list) else [])]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

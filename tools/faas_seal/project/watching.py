@@ -23,7 +23,7 @@ def stamp(path: str | Path) -> Stamp | None:
 
 
 def changes(folders: Sequence[Path]) -> Iterator[None]:
-    """Yield after each change of files below these folders, from this call on.
+    """Yield after each change of these files, or of files below these folders, from now on.
 
     Changes that follow each other closely, as when an editor is writing, count as one.
     """
@@ -46,7 +46,7 @@ def _changes(folders: Sequence[Path], seen: dict[str, Stamp]) -> Iterator[None]:
 
 def _stamps(folders: Sequence[Path]) -> dict[str, Stamp]:
     """Return the stamps of all files below these folders, without caches."""
-    found = {}
+    found = {str(file): seen for file in folders if file.is_file() and (seen := stamp(file))}
     for folder in folders:
         for parent, below, names in os.walk(folder):
             below[:] = [name for name in below if name not in ("__pycache__", ".git")]

@@ -41,7 +41,7 @@ class Document:
         try:
             self._filled = fill_in(text[: self.end], environ)
             self.root = _compose(self._filled.text)
-            self.plain = None if self.root is None else self._plain(self.root)
+            self.plain: Any = None if self.root is None else self._plain(self.root)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = error.problem or error.context or "it cannot be read"

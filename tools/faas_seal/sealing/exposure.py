@@ -9,9 +9,8 @@ from pathlib import Path
 
 from faas_seal.project.keystore import FOLDER
 from faas_seal.project.secrets import FOLDER as SECRETS
-from faas_seal.project.source_folder import REQUIREMENTS
 from faas_seal.project.stackfile import SEALED_FILE, StackFile
-from faas_seal.sealing.source import secret_in
+from faas_seal.sealing.source import Source, secret_in
 
 # faas-cli copies a function's handler folder to build/NAME/function.
 BUILD_FOLDER = "build"
@@ -21,9 +20,11 @@ _CREDENTIAL = re.compile(r"https?://[^/\s@$]+@")
 
 
 def left_behind(stack: StackFile, name: str) -> Path | None:
-    """Return a function's build folder if faas-cli built the function before it was sealed."""
+    """Return a function's build folder if a build by faas-cli has left plaintext there."""
     build = stack.folder / BUILD_FOLDER / name
-    if (build / HANDLER_FOLDER).is_dir() and not (build / HANDLER_FOLDER / SEALED_FILE).exists():
+    handler = build / HANDLER_FOLDER
+    copied = any((handler / path).exists() for path in stack.copied_paths)
+    if handler.is_dir() and (copied or not (handler / SEALED_FILE).exists()):
         return build
     return None
 
@@ -34,12 +35,20 @@ def warnings_for(stack: StackFile, name: str, source: str) -> Iterator[str]:
     for other in stack.functions.values():
         if other.name != name and other.handler and _overlap(stack.folder / other.handler, folder):
             yield f"functions.{other.name} is built from {other.handler}, the source of {name}"
+
+
+def copied_in_clear(stack: StackFile) -> Iterator[str]:
+    """Yield a line for each path that faas-cli copies into every build."""
     for path in stack.extra_paths:
-        if _overlap(stack.folder / path, folder):
-            yield f"configuration.copy puts {path} into every build, with the source of {name}"
-    requirements = folder / REQUIREMENTS
-    if requirements.exists() and _CREDENTIAL.search(requirements.read_text(errors="replace")):
-        yield f"{source}/{REQUIREMENTS} has a password in an address, which goes into the image"
+        yield f"configuration.copy puts {path} into every build in clear"
+
+
+def password_in(source: Source) -> str | None:
+    """Return the name of a file of requirements that has a password in an address, or None."""
+    for file, content in source.required.files.items():
+        if _CREDENTIAL.search(content.decode()):
+            return file
+    return None
 
 
 def warnings_of_project(stack: StackFile) -> Iterator[str]:

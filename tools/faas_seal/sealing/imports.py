@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,15 @@ _OTHER_VERSIONS = """
     distutils imghdr imp lib2to3 mailcap msilib nis nntplib ossaudiodev pipes smtpd sndhdr spwd
     sunau telnetlib tomllib uu xdrlib
 """
+# The modules that were removed in a version.
+_REMOVED = {
+    (3, 12): ("asynchat", "asyncore", "distutils", "imp", "smtpd"),
+    (3, 13): (
+        *("aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap"),
+        *("msilib", "nis", "nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau"),
+        *("telnetlib", "uu", "xdrlib"),
+    ),
+}
 STANDARD_LIBRARY = sys.stdlib_module_names.union(_OTHER_VERSIONS.split(), ["__main__"])
 
 # The libraries that the template itself installs; handlers may import them.
@@ -69,6 +79,38 @@ def unexplained(imported: tuple[str, ...], requirements: str) -> tuple[str, ...]
         for library, name in named.items()
         if name not in required and library not in STANDARD_LIBRARY.union(PROVIDED)
     )
+
+
+def gone(
+    files: Iterable[str],
+    modules: Iterable[ast.Module],
+    python: tuple[int, int],
+    requirements: str,
+) -> tuple[str, ...]:
+    """Return the imported modules that Python no longer has, as of the version `python`.
+
+    A requirement may bring one back: setuptools provides distutils, and others have the module's
+    name in theirs. An import that may fail, inside of `try`, does not count.
+    """
+    removed = {name for since, names in _REMOVED.items() if python >= since for name in names}
+    own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in files}
+    required = requirements.lower()
+    found = {name for module in modules for name in _imported_by(_without_tries(module))}
+    return tuple(
+        sorted(
+            name
+            for name in found & removed - own
+            if name not in required and not (name == "distutils" and "setuptools" in required)
+        )
+    )
+
+
+def _without_tries(module: ast.Module) -> ast.Module:
+    class Tries(ast.NodeTransformer):
+        def visit_Try(self, node: ast.Try) -> ast.Pass:
+            return ast.Pass()
+
+    return Tries().visit(copy.deepcopy(module))  # type: ignore[no-any-return]
 
 
 def _imported(modules: Iterable[ast.Module]) -> set[str]:

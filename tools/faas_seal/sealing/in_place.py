@@ -6,7 +6,7 @@ from faas_sealed.formats.errors import FileRefused
 from faas_sealed.formats.file import SealedFile, claimed_author, verify
 
 from faas_seal.project.files import read_if_there
-from faas_seal.project.source_folder import REQUIREMENTS
+from faas_seal.project.source_folder import CONSTRAINTS, REQUIREMENTS
 from faas_seal.project.stackfile import StackFile, sealed_file, sealed_folder
 from faas_seal.sealing.source import Source
 from faas_seal.sealing.state import remembered_state
@@ -31,5 +31,7 @@ def if_signed_by(file: SealedFile | None, author: bytes) -> SealedFile | None:
 
 def is_in_place(stack: StackFile, name: str, state: bytes, source: Source) -> bool:
     """Tell whether the sealed folder has a file of this state, with its requirements."""
-    requirements = read_if_there(sealed_folder(stack.folder, name) / REQUIREMENTS)
-    return remembered_state(stack.folder, name) == state and requirements == source.requirements
+    folder = sealed_folder(stack.folder, name)
+    found = {file: read_if_there(folder / file) for file in (REQUIREMENTS, CONSTRAINTS)}
+    in_place = {file: content for file, content in found.items() if content is not None}
+    return remembered_state(stack.folder, name) == state and in_place == source.required.files

@@ -20,7 +20,7 @@ from faas_sealed.formats.primitives import KEY_BYTES, context
 from faas_seal.errors import SourceRefused
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.secrets import SecretFiles, transport_public, transport_secret
-from faas_seal.project.source_folder import REQUIREMENTS, source_folder
+from faas_seal.project.source_folder import CONSTRAINTS, REQUIREMENTS, source_folder
 from faas_seal.project.stackfile import (
     SEALED_FILE,
     Function,
@@ -28,6 +28,8 @@ from faas_seal.project.stackfile import (
     check_name,
     sealed_folder,
 )
+from faas_seal.project.template import image_python
+from faas_seal.sealing.copied import copied_parts
 from faas_seal.sealing.errors import NotTheAuthor, RecipientsOnly, TransportSecretMissing
 from faas_seal.sealing.in_place import file_in_place, if_signed_by, is_in_place
 from faas_seal.sealing.options import SealOptions
@@ -37,7 +39,7 @@ from faas_seal.sealing.state import source_digest, state_of, summary
 from faas_seal.sealing.terms import Terms
 
 # What a sealed folder may hold. macOS makes the last one.
-_EXPECTED = {SEALED_FILE, REQUIREMENTS, ".DS_Store"}
+_EXPECTED = {SEALED_FILE, REQUIREMENTS, CONSTRAINTS, ".DS_Store"}
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def source_to_seal(
         raise NotTheAuthor(function.name, named)
     path = source_folder(stack, function)
     _check_folders(path, sealed_folder(stack.folder, function.name))
-    return read_source(path)
+    return read_source(path, copied_parts(stack), image_python(stack.folder, function))
 
 
 def _function_key(

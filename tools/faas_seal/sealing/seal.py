@@ -16,11 +16,13 @@ from faas_seal.project import keystore
 from faas_seal.project.key_source import KeySource
 from faas_seal.project.secrets import transport_secret
 from faas_seal.project.source_folder import source_of
+from faas_seal.project.stack_edits import SEALED_COPIES
 from faas_seal.project.stackfile import StackFile
-from faas_seal.sealing.exposure import warnings_for, warnings_of_project
+from faas_seal.sealing.exposure import password_in, warnings_for, warnings_of_project
 from faas_seal.sealing.imports import unexplained
 from faas_seal.sealing.options import SealOptions
 from faas_seal.sealing.plan import Plan, make_plan
+from faas_seal.sealing.python_source import THIS_PYTHON
 from faas_seal.sealing.setting_checks import unknown_settings
 from faas_seal.sealing.writing import pointing_to_sealed, write_plans
 
@@ -61,6 +63,11 @@ class Seal:
         name = plan.name
         yield from warnings_for(self.after, name, source_of(plan.function))
         yield from unknown_settings(plan.function)
+        if file := password_in(plan.source):
+            yield f"{file} of {name} has a password in an address, which goes into the image"
+        if gone := plan.source.gone:
+            version = ".".join(map(str, plan.source.python))
+            yield f"{name} imports {', '.join(gone)}, which Python {version} does not have"
         for module in plan.source.own_modules:
             yield f"{name} imports {module}, a module of its own: from .{module} import …"
         function = self.after.function(name)
@@ -73,9 +80,29 @@ class Seal:
         for recipient in plan.terms.recipients:
             if recipient.expires is not None and recipient.expires <= time.time():
                 yield f"{name} no longer opens for {recipient.shown}, whose key has expired"
-        requirements = plan.source.requirements.decode(errors="replace")
+        requirements = plan.source.required.text.decode()
         if missing := unexplained(plan.source.libraries, requirements):
             yield f"{name} imports {', '.join(missing)}, which requirements.txt lacks"
+        for missed, importer in plan.source.missed.items():
+            yield f"{name} is sealed without {missed}, which {importer} imports"
+
+    def notes(self) -> Iterator[str]:
+        """Yield a line for each thing that is in order, but that a person should know."""
+        if self.before.extra_paths and not self.after.extra_paths:
+            yield (
+                f"{', '.join(self.before.extra_paths)}: sealed with each function from now on, "
+                f"and no longer copied in clear ({'.'.join(SEALED_COPIES)})"
+            )
+        for plan in self.plans:
+            source = plan.source
+            for taken, importer in source.taken_along.items():
+                yield f"{plan.name}: {taken} is sealed, too, because {importer} imports it"
+            if source.newer:
+                version, mine = (".".join(map(str, v)) for v in (source.python, THIS_PYTHON))
+                yield (
+                    f"{plan.name}: {', '.join(source.newer)} is for Python {version}, which the "
+                    f"image has; Python {mine} here can seal it, but not execute it"
+                )
 
 
 def plan_seal(stack: StackFile, options: SealOptions) -> Seal:

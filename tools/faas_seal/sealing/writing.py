@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from faas_sealed.formats.file import SealedFile
@@ -11,7 +11,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC
 from faas_seal.project.files import Replacement, replace_together
 from faas_seal.project.keystore import Keystore
 from faas_seal.project.secrets import SecretFiles, transport_secret
-from faas_seal.project.source_folder import REQUIREMENTS, source_of
+from faas_seal.project.source_folder import CONSTRAINTS, source_of
 from faas_seal.project.stackfile import (
     SEALED_FILE,
     SEALED_FOLDER,
@@ -27,18 +27,19 @@ from faas_seal.sealing.state import state_path
 def pointing_to_sealed(
     stack: StackFile, function: Function, author: bytes, transport: bytes | None
 ) -> StackFile:
-    """Return the stack file in which a function is built from its sealed folder.
+    """Return the stack file in which a function is built from its sealed folder alone.
 
     `author` is the author's public key (32 bytes), `transport` the function's (1,216 bytes).
     Raises StackFileRefused.
     """
-    return stack.sealed(
+    sealed = stack.sealed(
         function.name,
         handler=f"./{SEALED_FOLDER}/{function.name}",
         source=source_of(function),
         author=AUTHOR_PUBLIC.encode(author),
         transport=None if transport is None else transport_secret(function),
     )
+    return sealed.with_copies_sealed()
 
 
 def write_function_key(plan: Plan) -> Path | None:
@@ -57,7 +58,7 @@ def write_transport_secret(plan: Plan) -> Path | None:
     return files.write_transport(secret, plan.name, [plan.new_transport_seed])
 
 
-def write_plans(plans: Iterable[Plan], before: StackFile, after: StackFile) -> None:
+def write_plans(plans: Sequence[Plan], before: StackFile, after: StackFile) -> None:
     """Write sealed folders, the stack file that points to them, states and terms.
 
     All files are written beside their places before the first is moved there.
@@ -76,6 +77,8 @@ def write_plans(plans: Iterable[Plan], before: StackFile, after: StackFile) -> N
             files.append(Replacement(path, plan.state, store.folder))
         files += _terms(store, plan)
     replace_together(files)
+    for plan in plans:
+        _remove_old_constraints(plan.folder, plan.source)
 
 
 def write_signed(before: StackFile, function: Function, source: Source, file: SealedFile) -> None:
@@ -89,6 +92,7 @@ def write_signed(before: StackFile, function: Function, source: Source, file: Se
     if after is not before:
         files.append(after.replacement())
     replace_together(files)
+    _remove_old_constraints(sealed_folder(before.folder, function.name), source)
 
 
 def write_terms(plan: Plan) -> None:
@@ -101,10 +105,16 @@ def _sealed(stack: StackFile, name: str, source: Source, file: SealedFile) -> li
     folder.mkdir(parents=True, exist_ok=True)
     # Temporary files must not lie in the sealed folder: faas-cli would send them, too.
     beside = folder.parent
+    required = source.required.files
     return [
-        Replacement(folder / REQUIREMENTS, source.requirements, beside),
+        *(Replacement(folder / file, content, beside) for file, content in required.items()),
         Replacement(folder / SEALED_FILE, file.serialise(), beside),
     ]
+
+
+def _remove_old_constraints(folder: Path, source: Source) -> None:
+    if CONSTRAINTS not in source.required.files:
+        (folder / CONSTRAINTS).unlink(missing_ok=True)
 
 
 def _terms(store: Keystore, plan: Plan) -> list[Replacement]:

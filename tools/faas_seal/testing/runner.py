@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pathspec
 from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.errors import EXIT_FAILURE, EXIT_USAGE
 
@@ -18,14 +17,14 @@ from faas_seal.errors import ProgramMissing, UsageError
 from faas_seal.project.python_env import PythonEnv, find_interpreter
 from faas_seal.project.source_folder import REQUIREMENTS, source_of
 from faas_seal.project.stackfile import StackFile, check_name
+from faas_seal.project.template import image_python
 from faas_seal.project.virtual_envs import VirtualEnv
+from faas_seal.sealing.copied import copied_parts
+from faas_seal.sealing.ignored import ONLY_TESTS
+from faas_seal.sealing.selection import Part, locate
 from faas_seal.sealing.source import read_source
 from faas_seal.testing import pytest_child
 
-# These are tests, whether a `.sealignore` names them or not.
-_TESTS = pathspec.GitIgnoreSpec.from_lines(
-    ["tests/", "test/", "test_*.py", "*_test.py", "conftest.py"]
-)
 # From pytest.ExitCode. Other codes mean that tests have failed or could not be run.
 _USAGE = 4
 _NO_TESTS = 5
@@ -42,18 +41,24 @@ def run_tests(
     """
     function = stack.function(check_name(name))
     source = stack.folder / source_of(function)
-    read = read_source(source)
-    tests = [path for path in (*read.left_out, *read.files) if _TESTS.match_file(path)]
+    copied = copied_parts(stack)
+    read = read_source(source, copied, image_python(stack.folder, function))
+    parts = (Part("", source, str(source)), *copied)
+    names = [name for name in (*read.left_out, *read.files) if name not in read.taken_along]
+    tests = [name for name in names if ONLY_TESTS.match_file(name)]
     if not tests:
         raise _no_tests(source)
     # pytest reads tests only from a disk. So they cannot be in the bundle as well: one file
     # would be two modules.
     bundle = pack({path: data for path, data in read.files.items() if path not in tests})
-    env = PythonEnv.of(stack.folder.resolve(), function, source.resolve() / REQUIREMENTS)
-    python = find_interpreter(env, say)
+    with TemporaryDirectory(prefix=f"{name}-requirements-") as folder:
+        for file, content in read.required.files.items():
+            Path(folder, file).write_bytes(content)
+        env = PythonEnv.of(stack.folder.resolve(), function, Path(folder, REQUIREMENTS))
+        python = find_interpreter(env, say)
     with TemporaryDirectory(prefix=f"{name}-tests-") as folder:
         for path in tests:
-            _copy(source, Path(folder, "function"), path)
+            _copy(parts, Path(folder, "function"), path)
         # A container has no module that only PYTHONPATH finds.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         command = [str(python), pytest_child.__file__, str(env.template.folder), folder]
@@ -81,16 +86,20 @@ def run_tests(
     return EXIT_FAILURE if status else 0
 
 
-def _copy(source: Path, package: Path, path: str) -> None:
+def _copy(parts: Sequence[Part], package: Path, name: str) -> None:
     """Copy a test file or a folder of tests, and mark the packages above it as the source does."""
-    target = package / path
+    path = locate(parts, name)
+    if path is None:
+        return
+    target = package / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if (source / path).is_dir():
-        shutil.copytree(source / path, target, ignore=shutil.ignore_patterns("__pycache__"))
+    if path.is_dir():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(path, target, ignore=ignored, dirs_exist_ok=True)
     else:
-        shutil.copy(source / path, target)
-    for above in Path(path).parents:
-        if above == Path() or (source / above / "__init__.py").exists():
+        shutil.copy(path, target)
+    for above in Path(name).parents:
+        if above == Path() or locate(parts, f"{above}/__init__.py"):
             (package / above / "__init__.py").touch()
 
 
