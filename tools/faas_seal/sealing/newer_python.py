@@ -42,6 +42,8 @@ def parse(code: str, version: Version) -> ast.Module:
 
 
 def _expression(text: str, line: int) -> ast.expr:
+    if not text.strip():
+        raise wrong("expected an expression", line)
     try:
         return ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError as error:
@@ -158,8 +160,10 @@ class _Statements:
             bound, equals, default = rest.partition("=")
             if equals and self._version < (3, 13):
                 raise wrong("invalid syntax: defaults of type parameters", line)
-            for expression in filter(None, (bound.removeprefix(":"), default)):
-                _expression(expression, line)
+            if bound:
+                _expression(bound.removeprefix(":"), line)
+            if equals:
+                _expression(default, line)
 
     def _is(self, index: int, text: str) -> bool:
         return index < len(self._tokens) and self._tokens[index].string == text

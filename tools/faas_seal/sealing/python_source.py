@@ -35,13 +35,10 @@ def parse_module(name: str, code: bytes, image: PythonVersion) -> Module:
     """
     try:
         tree = _parsed(name, code, image)
-    except (SyntaxError, ValueError):
-        if image > THIS_PYTHON:
-            try:
-                return Module(parse_newer(_text(code), image), is_newer=True)
-            except (SyntaxError, ValueError) as newer:
-                error = newer
-        raise _refusal(name, image, error) from None
+    except (SyntaxError, ValueError) as error:
+        if image <= THIS_PYTHON:
+            raise _refusal(name, image, error) from None
+        return _newer(name, code, image)
     if image < THIS_PYTHON and image < (3, 12) <= THIS_PYTHON:
         strings = Strings(_text(code), templates=False)
         strings.rewritten()
@@ -58,6 +55,14 @@ def _parsed(name: str, code: bytes, image: PythonVersion) -> ast.Module:
         tree = ast.parse(code, name, feature_version=older)
         compile(tree, name, "exec", dont_inherit=True)
         return tree
+
+
+def _newer(name: str, code: bytes, image: PythonVersion) -> Module:
+    """Return a module that this Python does not take, if the image's Python does."""
+    try:
+        return Module(parse_newer(_text(code), image), is_newer=True)
+    except (SyntaxError, ValueError) as error:
+        raise _refusal(name, image, error) from None
 
 
 def _text(code: bytes) -> str:
