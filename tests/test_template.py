@@ -46,7 +46,8 @@ def test_the_context_is_an_allow_list() -> None:
     patterns = [line for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"
     of_the_function = [pattern for pattern in patterns if "function" in pattern]
-    assert of_the_function == ["!function/function.sealed", "!function/requirements.txt"]
+    names = ("constraints.txt", "function.sealed", "requirements.txt")
+    assert of_the_function == [f"!function/{name}" for name in names]
 
 
 @pytest.mark.parametrize("lock", [LOCK, LOCK_OF_DEVELOPMENT])

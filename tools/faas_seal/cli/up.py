@@ -11,7 +11,7 @@ import click
 
 from faas_seal.cli.run_seal import run_seal
 from faas_seal.cli.shared_options import function_names, stack_option
-from faas_seal.errors import ProgramFailed, ProgramMissing
+from faas_seal.errors import ProgramFailed, ProgramMissing, UsageError
 from faas_seal.project.secrets import SecretFiles, creation, secrets_of
 from faas_seal.project.stackfile import Function, StackFile, find, gateway_address
 from faas_seal.sealing.options import SealOptions
@@ -76,6 +76,11 @@ def up(words: tuple[str, ...], stack_option: str | None) -> int:
         )
     names = tuple(takewhile(lambda word: not word.startswith("-"), words))
     others = words[len(names) :]
+    if any(word.partition("=")[0] == "--copy-extra" for word in others):
+        raise UsageError(
+            "--copy-extra would put files into the build in clear",
+            hint="name them under configuration.copy in the stack file: they are sealed then",
+        )
     stack = run_seal(StackFile.load(find(stack_option)), SealOptions(names)).after
     if "--skip-deploy" not in others:
         for function in stack.chosen(names):

@@ -28,13 +28,13 @@ def by_hand(document: Document, name: str, functions: Mapping[str, Any]) -> str:
 
 
 def apart(document: Document, names: Sequence[str]) -> str:
-    """Return what to do to give some functions a stack file of their own."""
+    """Return what to do to give some functions another stack file."""
     plain = document.plain
     members = {**plain, "functions": {name: plain["functions"][name] for name in names}}
     shown = " and ".join(f"functions.{name}" for name in names)
     return "\n".join(
         [
-            f"move {shown} to a stack file of their own, and seal that:",
+            f"move {shown} to another stack file, and seal that:",
             *_lines(document, document.root, members),
         ]
     )

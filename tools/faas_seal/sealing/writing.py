@@ -32,14 +32,13 @@ def pointing_to_sealed(
     `author` is the author's public key (32 bytes), `transport` the function's (1,216 bytes).
     Raises StackFileRefused.
     """
-    sealed = stack.sealed(
+    return stack.with_copies_sealed().sealed(
         function.name,
         handler=f"./{SEALED_FOLDER}/{function.name}",
         source=source_of(function),
         author=AUTHOR_PUBLIC.encode(author),
         transport=None if transport is None else transport_secret(function),
     )
-    return sealed.with_copies_sealed()
 
 
 def write_function_key(plan: Plan) -> Path | None:
