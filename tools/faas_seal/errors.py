@@ -138,7 +138,21 @@ class KeyFileRefused(KeyRefused):
 
 
 class InsecureKeyFile(KeyFileRefused):
-    """A key file that other users can read."""
+    """A key file that other users can read.
+
+    `changeable` says whether this user can take that away from the others with chmod.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: Path = Path(),
+        changeable: bool = True,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.changeable = changeable
 
 
 class KeyExists(KeyFileRefused):
@@ -147,6 +161,27 @@ class KeyExists(KeyFileRefused):
 
 class MalformedKeyFile(KeyFileRefused, MalformedKey):
     """A key file that does not hold exactly one whole key of the kind that is wanted."""
+
+
+class WrongKindOfKey(MalformedKeyFile):
+    """A key of another kind than the one that is wanted.
+
+    `expected` is the prefix of the kind that is wanted. `found` is the prefix of what was given,
+    or an empty string for a thing that is none of ours. `path` is the file, or empty.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        path: Path = Path(),
+        expected: str = "",
+        found: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.expected = expected
+        self.found = found
 
 
 class KeyFileMissing(KeyFileRefused, MissingKey):

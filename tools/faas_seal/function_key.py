@@ -18,6 +18,7 @@ from faas_seal.calling.discovery import Discovery, Seen
 from faas_seal.calling.slots import check_key, key_for
 from faas_seal.errors import UsageError
 from faas_seal.keys import AnyPath, AuthorKey, Identity, expect, public_bytes
+from faas_seal.project.key_text import exact_key
 from faas_seal.project.keystore import read_key_file
 from faas_seal.project.sealed import project_key, read_sealed, sealed_header
 from faas_seal.project.stackfile import find
@@ -69,7 +70,7 @@ class FunctionKey(KeyAuth):
         `seal_pad`. `lifetime` is the lifetime of a token in seconds, at most 604,800 (7 days);
         another raises LifetimeRefused.
         """
-        key = FUNCTION_KEY.decode(text)
+        key = exact_key(text, FUNCTION_KEY)
         super().__init__(Credential(key, function, address, sealed_body, pad, lifetime))
 
     @classmethod

@@ -27,6 +27,7 @@ from faas_sealed.formats.primitives import KEY_BYTES
 from faas_sealed.formats.transport import parse_transport_secret
 
 from faas_seal.errors import MalformedKeyFile
+from faas_seal.project.key_text import exact_key
 from faas_seal.project.keystore import (
     author_key_path,
     identity_path,
@@ -49,7 +50,7 @@ class _Seed:
     def __init__(self, seed: str | bytes) -> None:
         """Take the secret as its text form or its 32 bytes, or raise MalformedKey."""
         if isinstance(seed, str):
-            seed = self._form.decode(seed)
+            seed = exact_key(seed, self._form)
         elif len(seed) != KEY_BYTES:
             raise MalformedKey(f"{self._form.noun} is {len(seed)} bytes, expected {KEY_BYTES}")
         self._seed = bytes(seed)

@@ -175,7 +175,7 @@ def test_refuses_a_key_file_that_others_can_read(project: Path, run: Run, mode: 
         ("", "holds 0 keys"),
         (f"{TEXT}\n{TEXT}\n", "holds 2 keys"),
         (TEXT[:-1] + "_", "damaged"),
-        (AUTHOR_SEED.encode(KEY), "does not start with fsk1_"),
+        (AUTHOR_SEED.encode(KEY), "holds an author's signing key, expected a function key"),
     ],
 )
 def test_says_what_is_wrong_with_a_key_and_never_the_key(

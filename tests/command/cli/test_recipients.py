@@ -130,7 +130,10 @@ def test_a_comment_names_whose_a_key_is() -> None:
     [
         ("# nobody\n", "team names no recipient"),
         (f"# Ada\n{text(ADA)[:-1]}_\n", "team, line 2: identity's public key is damaged"),
-        (f"{IDENTITY_SEED.encode(bytes(32))}\n", "team, line 1: identity's public key expected"),
+        (
+            f"{IDENTITY_SEED.encode(bytes(32))}\n",
+            "team, line 1 holds an identity, expected an identity's public key",
+        ),
         (f"{text(ADA)} Ada\n", "team, line 1: "),
     ],
 )

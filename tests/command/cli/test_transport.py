@@ -86,10 +86,16 @@ def test_a_build_holds_nothing_of_the_secret(project: Path, run: Run) -> None:
     assert not any(".secrets" in name for name in files)
 
 
-def test_a_secret_that_would_be_copied_into_every_build_is_told_of(project: Path, run: Run) -> None:
+def test_secrets_are_not_copied_into_any_function(project: Path, run: Run) -> None:
     stack = project / "stack.yaml"
     stack.write_text(stack.read_text() + "configuration:\n  copy:\n    - ./.secrets\n")
-    assert "puts ./.secrets into every build, with the keys in .secrets/" in run("seal").stderr
+    assert (
+        "copies ./.secrets into every function, and that holds keys" in run("seal", status=1).stderr
+    )
+    assert (
+        "puts ./.secrets into every build, with the keys in .secrets/"
+        in run("doctor", "--gateway", "http://127.0.0.1:9", status=1).stdout
+    )
 
 
 def test_without_a_transport_key_nothing_is_made_until_it_is_wanted(

@@ -6,9 +6,19 @@ attributes, and the command makes its hints out of those.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from faas_sealed.formats.errors import SealError
+from faas_sealed.formats.keys import (
+    AUTHOR_PUBLIC,
+    AUTHOR_SEED,
+    FUNCTION_KEY,
+    IDENTITY_PUBLIC,
+    IDENTITY_SEED,
+    TRANSPORT_PUBLIC,
+    TRANSPORT_SEED,
+)
 from faas_sealed.formats.token import LONGEST_UNBOUND
 
 from faas_seal.deploying import errors as deploying
@@ -17,6 +27,7 @@ from faas_seal.errors import (
     ForeignFunction,
     HomeMissing,
     IdentityWithoutFile,
+    InsecureKeyFile,
     KeyFileMissing,
     LifetimeRefused,
     NoFunctions,
@@ -32,6 +43,7 @@ from faas_seal.errors import (
     UnknownTransportKey,
     UnnamedFunction,
     Unreachable,
+    WrongKindOfKey,
 )
 from faas_seal.project import recipients
 from faas_seal.project.sealed import function_at
@@ -49,6 +61,30 @@ def hint_for(error: SealError) -> str:
         or _about_calls(error)
         or error.hint
     )
+
+
+# What is at hand for someone who gives one kind of key where another is wanted.
+_OTHER_KEYS = {
+    (FUNCTION_KEY.prefix, IDENTITY_SEED.prefix): "an identity is given with --identity",
+    (FUNCTION_KEY.prefix, AUTHOR_SEED.prefix): "the signing key is for faas-seal seal; function "
+    "keys lie in .faas-seal/NAME.key",
+    (FUNCTION_KEY.prefix, TRANSPORT_SEED.prefix): "function keys lie in .faas-seal/NAME.key",
+    (AUTHOR_SEED.prefix, FUNCTION_KEY.prefix): "a function key is given with --key-file; the "
+    "signing key is what faas-seal keygen --author has made",
+    (AUTHOR_SEED.prefix, AUTHOR_PUBLIC.prefix): "its secret half is what faas-seal keygen "
+    "--author has made: by default ~/.config/faas-seal/author.key",
+    (AUTHOR_PUBLIC.prefix, AUTHOR_SEED.prefix): "give its public half: it stands in the comment "
+    "above it, and in the stack file as seal_author",
+    (IDENTITY_PUBLIC.prefix, IDENTITY_SEED.prefix): "an identity is its owner's secret: ask "
+    "for its public half, which faas-seal keygen --identity prints",
+    (IDENTITY_PUBLIC.prefix, FUNCTION_KEY.prefix): "to let somebody in who has that key, give it "
+    "with --key-file; a recipient has an identity: faas-seal keygen --identity",
+    (IDENTITY_SEED.prefix, FUNCTION_KEY.prefix): "a function key is given with --key-file",
+    (IDENTITY_SEED.prefix, IDENTITY_PUBLIC.prefix): "its secret half is what faas-seal keygen "
+    "--identity has made: by default ~/.config/faas-seal/identity.key",
+    (TRANSPORT_PUBLIC.prefix, TRANSPORT_SEED.prefix): "give its public half, which faas-seal "
+    "keygen --transport has printed; it is in the sealed file, too: faas-seal inspect NAME",
+}
 
 
 def _about_projects(error: SealError) -> str:
@@ -80,6 +116,13 @@ def _about_keys(error: SealError) -> str:
             )
         case KeyFileMissing(function=str(name)) if name:
             return f"faas-seal seal {name} makes it"
+        case WrongKindOfKey(expected=str(expected), found=str(found)):
+            return _OTHER_KEYS.get((expected, found), "")
+        case InsecureKeyFile(changeable=False, path=path):
+            return (
+                f"{error.hint}, and name that file; or give the key on standard input: "
+                f"--key-file - (or --author-key-file -) < {shlex.quote(str(path))}"
+            )
     return ""
 
 

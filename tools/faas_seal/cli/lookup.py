@@ -12,7 +12,7 @@ from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TextForm
 from faas_seal.cli.printing import warn
 from faas_seal.project import keystore
 from faas_seal.project.key_source import KeySource
-from faas_seal.project.keystore import parse_key
+from faas_seal.project.key_text import decode_bytes, parse_key
 from faas_seal.project.sealed import project_key
 from faas_seal.project.stackfile import SEALED_FILE, SEALED_FOLDER, StackFile, find, sealed_file
 
@@ -69,7 +69,7 @@ def read_public(given: str, form: TextForm) -> bytes:
     """Return the public key of a form that an option means: the key itself, or a file with it."""
     if given.startswith(form.prefix):
         return form.decode(given)
-    return parse_key(Path(given).read_text(errors="replace"), form, given)
+    return parse_key(decode_bytes(Path(given).read_bytes(), form, given), form, given)
 
 
 def describe_author(author: bytes) -> str:

@@ -8,6 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# File systems of other systems, on which chmod changes nothing.
+WITHOUT_MODES = (
+    "vfat",
+    "msdos",
+    "exfat",
+    "ntfs",
+    "ntfs3",
+    "fuseblk",
+    "9p",
+    "drvfs",
+    "cifs",
+    "vboxsf",
+)
+
 
 @dataclass(frozen=True)
 class Replacement:
@@ -49,6 +63,17 @@ def read_if_there(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def file_system(path: Path) -> str:
+    """Return the name of the file system that a file lies on, or an empty string."""
+    device = path.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}".encode()
+    for line in (read_if_there(Path("/proc/self/mountinfo")) or b"").splitlines():
+        mount, _, rest = line.partition(b" - ")
+        if mount.split()[2:3] == [wanted] and rest:
+            return rest.split()[0].decode(errors="replace")
+    return ""
 
 
 def hide_from_git(folder: Path) -> None:

@@ -13,7 +13,8 @@ from faas_sealed.formats.errors import KeyRefused, MissingKey
 from faas_sealed.formats.keys import TextForm
 
 from faas_seal.errors import UsageError
-from faas_seal.project.keystore import parse_key, read_key_file
+from faas_seal.project.key_text import decode_bytes, parse_key
+from faas_seal.project.keystore import read_key_file
 
 _BY_HAND = "run it by hand, without a shell's pipes and variables: it must print the key alone"
 
@@ -36,7 +37,8 @@ class KeySource:
     def read(self, form: TextForm) -> bytes:
         """Return the key's bytes, or raise KeyRefused."""
         if self.file == "-":
-            return parse_key(sys.stdin.read(), form, "standard input")
+            where = "standard input"
+            return parse_key(decode_bytes(sys.stdin.buffer.read(), form, where), form, where)
         if self.file is not None:
             return read_key_file(Path(self.file), form)
         if self.variable is not None:
@@ -47,20 +49,21 @@ class KeySource:
                 )
             return parse_key(os.environ[self.variable], form, f"the variable {self.variable}")
         if self.command is not None:
-            return parse_key(_output(self.command), form, "the command's output")
+            where = "the command's output"
+            return parse_key(decode_bytes(_output(self.command), form, where), form, where)
         raise UsageError("no key was given")
 
 
-def _output(command: str) -> str:
+def _output(command: str) -> bytes:
     try:
         argv = shlex.split(command)
         # Standard input is the request's body in `invoke`: the command must not eat it.
         done = subprocess.run(  # noqa: S603 - the user's own command, and no shell
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
         )
     except (OSError, ValueError, IndexError) as error:
         problem = error.strerror if isinstance(error, OSError) else None
-        problem = problem or "it is not a command, or its output is not text"
+        problem = problem or "it is not a command"
         raise KeyRefused(f"the key command cannot be run: {problem}", hint=_BY_HAND) from None
     if done.returncode:
         raise KeyRefused(f"the key command ended with status {done.returncode}", hint=_BY_HAND)

@@ -1,8 +1,8 @@
 """The keystore: the folders and files that hold keys.
 
 A project's function keys lie in `.faas-seal/` beside its stack file. The author's signing key
-lies in the user's configuration folder. A key is never overwritten, and a file that other
-users can read is never read.
+lies in the user's configuration folder. A key is never overwritten. A file that other users can
+read is never read, unless it is mounted read-only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from faas_sealed.formats.keys import (
     TextForm,
     author_public,
     key_id,
-    key_lines,
 )
 
 from faas_seal.errors import (
@@ -35,8 +34,10 @@ from faas_seal.errors import (
     KeyFileMissing,
     KeyFileRefused,
     MalformedKeyFile,
+    WrongKindOfKey,
 )
-from faas_seal.project.files import hide_from_git
+from faas_seal.project.files import WITHOUT_MODES, file_system, hide_from_git
+from faas_seal.project.key_text import decode_bytes, parse_key
 from faas_seal.project.stackfile import check_name, sealed_file
 
 FOLDER = ".faas-seal"
@@ -175,7 +176,9 @@ def read_key_file(path: Path, form: TextForm) -> bytes:
     """
     text = read_private(path, form)
     try:
-        return parse_key(text, form, str(path))
+        return parse_key(text, form, str(path), path=path)
+    except WrongKindOfKey:
+        raise
     except MalformedKey as error:
         raise MalformedKeyFile(str(error), path=path, hint=error.hint) from None
 
@@ -183,24 +186,48 @@ def read_key_file(path: Path, form: TextForm) -> bytes:
 def read_private(path: Path, form: TextForm = FUNCTION_KEY, *, shared: bool = False) -> str:
     """Return the text of a file that holds keys of a form.
 
-    Raises InsecureKeyFile if other users can read it, unless it is `shared`; KeyFileMissing if
-    it does not exist; and KeyFileRefused if it cannot be read.
+    Raises InsecureKeyFile if other users can read it, unless it is `shared` or on a read-only
+    file system; KeyFileMissing if it does not exist; MalformedKeyFile if it is no text; and
+    KeyFileRefused if it cannot be read.
     """
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode) and mode & 0o077 and not shared:
-            raise InsecureKeyFile(
-                f"other users can read {path} (mode {stat.S_IMODE(mode):04o})",
-                path=path,
-                hint=f"chmod 600 {shlex.quote(str(path))}",
-            )
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        problem = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
-        message = f"the key file {path} cannot be read: {problem}"
+        if not shared:
+            _check_others(path)
+        return decode_bytes(path.read_bytes(), form, str(path))
+    except MalformedKey as error:
+        raise MalformedKeyFile(str(error), path=path, hint=error.hint) from None
+    except OSError as error:
+        message = f"the key file {path} cannot be read: {error.strerror}"
     if path.exists():
         raise KeyFileRefused(message, path=path, hint=f"ls -l {shlex.quote(str(path))}")
     raise _missing(path, form, message)
+
+
+def _check_others(path: Path) -> None:
+    """Raise InsecureKeyFile if other users can read a file.
+
+    On a read-only file system nobody can change that, as in a container where secrets are
+    mounted: there, whoever has mounted it has decided who reads it.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o077:
+        return
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return
+    shown = shlex.quote(str(path))
+    message = f"other users can read {path} (mode {stat.S_IMODE(status.st_mode):04o})"
+    kind = file_system(path)
+    changeable = os.geteuid() in (0, status.st_uid) and kind not in WITHOUT_MODES
+    if kind in WITHOUT_MODES:
+        message += f", and {kind}, the file system that it lies on, has no modes"
+    elif not changeable:
+        message += ", and it is not yours to change"
+    raise InsecureKeyFile(
+        message,
+        path=path,
+        changeable=changeable,
+        hint=f"chmod 600 {shown}" if changeable else f"install -m 600 {shown} ~/name.key",
+    )
 
 
 def _missing(path: Path, form: TextForm, message: str) -> KeyFileMissing:
@@ -238,20 +265,3 @@ def write_key_file(path: Path, form: TextForm, key: bytes, comment: str) -> None
         ) from None
     with os.fdopen(file, "w") as output:
         output.write(f"# {comment}\n{form.encode(key)}\n")
-
-
-def parse_key(text: str, form: TextForm, where: str) -> bytes:
-    """Return the one key in `text`, which may have empty lines and `#` comments.
-
-    Raises MalformedKey. It says `where` the text is from, and never quotes the text.
-    """
-    keys = key_lines(text)
-    if len(keys) != 1:
-        raise MalformedKey(
-            f"{where} holds {len(keys)} keys, expected one",
-            hint=f"besides comments (#) it must have one line, which starts with {form.prefix}",
-        )
-    try:
-        return form.decode(keys[0])
-    except MalformedKey as error:
-        raise MalformedKey(f"{where}: {error}", hint=error.hint) from None

@@ -11,6 +11,7 @@ from faas_sealed.formats.hpke import checked_public
 from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.errors import UsageError
+from faas_seal.project.key_text import decode_bytes, parse_key
 
 MOST_NAME_CHARACTERS = 80
 
@@ -88,7 +89,7 @@ def parse_recipients(text: str, where: str) -> list[KnownRecipient]:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(errors="replace")
+        return decode_bytes(Path(path).read_bytes(), IDENTITY_PUBLIC, path)
     except FileNotFoundError:
         raise NoRecipientFile(path) from None
 
@@ -98,10 +99,12 @@ def _parse(text: str, where: str) -> Iterator[KnownRecipient]:
     for number, line in enumerate(text.splitlines(), 1):
         key, mark, comment = line.partition("#")
         if key.strip():
+            place = f"{where}, line {number}"
+            identity = parse_key(key, IDENTITY_PUBLIC, place)
             try:
-                identity = checked_public(IDENTITY_PUBLIC.decode(key.strip()))
+                checked_public(identity)
             except MalformedKey as error:
-                raise MalformedKey(f"{where}, line {number}: {error}") from None
+                raise MalformedKey(f"{place}: {error}") from None
             yield KnownRecipient(identity, _name(comment) or above)
         above = _name(comment) if mark and not key.strip() else ""
 

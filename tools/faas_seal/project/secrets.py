@@ -6,6 +6,8 @@ them all as `/var/openfaas/secrets`, and `faas-cli secret create` sends one to a
 
 from __future__ import annotations
 
+import codecs
+import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -51,11 +53,15 @@ class SecretFiles:
         """
         path = self.path(secret)
         try:
-            text = path.read_text("ascii")
+            data = path.read_bytes()
         except FileNotFoundError:
             return ()
-        except (OSError, UnicodeDecodeError):
-            raise KeyRefused(f"the transport secret {path} cannot be read") from None
+        except OSError as error:
+            raise KeyRefused(
+                f"the transport secret {path} cannot be read: {error.strerror}",
+                hint=f"ls -l {shlex.quote(str(path))}",
+            ) from None
+        text = _ascii(data, path)
         try:
             return parse_transport_secret(text)
         except MalformedKey as error:
@@ -82,6 +88,28 @@ class SecretFiles:
         content = "".join(f"{line}\n" for line in lines).encode()
         replace_together([Replacement(path, content, self.folder, _FILE_MODE)])
         return path
+
+
+def _ascii(data: bytes, path: Path) -> str:
+    """Return the text of a transport secret, or raise MalformedKey for what no function takes."""
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError:
+        shown = shlex.quote(str(path))
+        rest = "but a function takes its transport secret only in ASCII"
+        if data.startswith(codecs.BOM_UTF8):
+            raise MalformedKey(
+                f"{path} begins with a byte-order mark, {rest}",
+                hint=f"sed -i '1s/^\\xEF\\xBB\\xBF//' {shown}",
+            ) from None
+        if b"\0" in data:
+            raise MalformedKey(
+                f"{path} is in UTF-16, {rest}",
+                hint=f"iconv -f utf-16 -t ascii {shown} > key.txt && mv key.txt {shown}",
+            ) from None
+        raise MalformedKey(
+            f"{path} is not in ASCII, {rest}", hint="restore it from your copy"
+        ) from None
 
 
 def transport_public(seed: bytes) -> bytes:

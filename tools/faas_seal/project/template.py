@@ -73,6 +73,4 @@ def find_template(project: Path, lang: str) -> Template:
     for folder in candidates:
         if (folder / "index.py").is_file():
             return Template(folder.resolve())
-    raise CannotServe(
-        f"there is no template {lang}", hint="pip install --force-reinstall faas-seal"
-    )
+    raise CannotServe(f"there is no template {lang}", hint="install this package anew with pip")

@@ -31,12 +31,12 @@ def _parts(stack: StackFile) -> Iterator[Part]:
         problem = ""
         if place == project or not place.is_relative_to(project):
             problem = "is no file or folder inside of the project"
+        elif any(_overlap(place, project / keys) for keys in (FOLDER, SECRETS)):
+            problem = "holds keys"
         elif not path.exists():
             problem = "does not exist"
         elif not path.resolve().is_relative_to(project):
             problem = f"is a link that leads out of the project: to {path.resolve()}"
-        elif any(_overlap(path.resolve(), project / keys) for keys in (FOLDER, SECRETS)):
-            problem = "holds keys"
         if problem:
             raise SourceRefused(
                 f"{stack.path.name} copies {shown} into every function, and that {problem}",
