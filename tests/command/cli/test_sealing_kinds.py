@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from faas_seal.project.stackfile import StackFile
+from faas_seal.project.watching import POLL_SECONDS, changes
 
 from tests.command.cli.test_seal import TEMPLATE, names, opened
-from tests.command.conftest import HANDLER, STACK, Run
+from tests.command.conftest import HANDLER, STACK, Run, start
+from tests.support import PATIENCE
 
 CANARY = "canary_7718_common"
 COPY = "configuration:\n  # for all\n  copy:\n    - ./common   # ours\n    - data/rates.json\n"
@@ -275,3 +279,67 @@ def test_source_for_the_images_python_is_sealed_with_a_note(project: Path, run: 
 def test_modules_that_the_images_python_lacks_are_warned_of(project: Path, run: Run) -> None:
     write(project / "greet" / "handler.py", f"import imp\n{HANDLER}")
     assert "greet imports imp, which Python 3.12 does not have" in run("seal").stderr
+
+
+# Beside what faas-cli builds from a folder.
+
+
+@needs_faas_cli
+def test_all_that_python3_http_gets_is_sealed_or_said_to_be_left_out(
+    project: Path, run: Run
+) -> None:
+    greet = project / "greet"
+    for name in (
+        *("model.py", "pkg/__init__.py", "data/rates.json", "static/app.js", ".hidden/x"),
+        *("ab_test.py", "other_test.py", "tests/x.json", ".env", "._x", "build/x", "template/y"),
+        *("pkg/template/page.html", "empty.txt", "deep/er/still/x", "é.txt", "a b.txt"),
+    ):
+        write(greet / name, "")
+    write(greet / ".git", "gitdir: x\n")
+    write(greet / "handler.py", f"from . import ab_test\n{HANDLER}")
+    (greet / "link.json").symlink_to("data/rates.json")
+    (greet / "linked").symlink_to("data")
+    run("seal")
+    left_out = json.loads(run("seal", "--json").stdout)["greet"]["left_out"]
+    shutil.copytree(TEMPLATE, project / "template" / "plain")
+    shutil.rmtree(project / "template" / "plain" / "function")
+    source = STACK.replace("python3-encrypted", "plain")
+    write(project / "stack.yaml", source)
+    there = {
+        name.removeprefix("function/")
+        for name in built(project, "plain")
+        if name.startswith("function/")
+    }
+    missing = there - set(opened(project))
+    assert missing == {"other_test.py", "tests/x.json", ".env", "._x", ".git"}
+    assert set(opened(project)) <= there
+    assert set(left_out) == {"other_test.py", "tests/", ".env", "._x", "build/", "template/"}
+
+
+def test_a_watch_sees_what_is_copied(copying: Path) -> None:
+    file = copying / "data" / "rates.json"
+    seen = changes([copying / "greet", file])
+    with ThreadPoolExecutor(1) as pool:
+        changed = pool.submit(next, seen)
+        while not changed.done():
+            file.write_text(file.read_text() + " ")
+            time.sleep(POLL_SECONDS)
+
+
+def test_tests_find_what_is_copied_and_taken_along(copying: Path) -> None:
+    greet = copying / "greet"
+    write(greet / "ab_test.py", "def split(n): return n % 2\n")
+    write(
+        greet / "handler.py",
+        "from .ab_test import split\nfrom .common import X\n"
+        "def handle(event, context): return f'{X} {split(3)}'\n",
+    )
+    write(
+        greet / "handler_test.py",
+        f"from .handler import handle\ndef test(): assert handle(0, 0) == '{CANARY} 1'\n",
+    )
+    write(copying / "common" / "common_test.py", "from . import X\ndef test(): assert X\n")
+    with start("test", "greet") as process:
+        output = b"".join(process.communicate(timeout=PATIENCE)).decode()
+    assert process.returncode == 0, output
+    assert "2 passed" in output

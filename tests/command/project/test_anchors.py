@@ -327,6 +327,36 @@ def test_faas_cli_reads_the_same(tmp_path: Path, text: str) -> None:
     assert {name: before[name] for name in after} == after
 
 
+@every_shape
+def test_lines_of_windows_stay(text: str) -> None:
+    after = sealed(text.replace("\n", "\r\n")).text.removeprefix(HEAD)
+    assert after.count("\n") == after.count("\r\n")
+    assert after.replace("\r\n", "\n") == sealed(text).text.removeprefix(HEAD)
+
+
+@pytest.mark.parametrize("first", ["greet", "other"])
+@every_shape
+def test_two_functions_of_one_template_are_sealed_each_for_itself(text: str, first: str) -> None:
+    stack = StackFile(Path("stack.yaml"), HEAD + text)
+    if "other" not in stack.functions:
+        pytest.skip("there is one function")
+    before = dict(stack.functions)
+    names = sorted(before, key=lambda name: name != first)
+    for name in [*names, *names]:
+        stack = stack.sealed(
+            name,
+            handler=f"./sealed/{name}",
+            source=before[name].handler,
+            author="fsap1_x",
+            transport=f"{name}-transport",
+        )
+    for name, function in stack.functions.items():
+        assert (function.handler, function.source) == (f"./sealed/{name}", before[name].handler)
+        assert set(function.secrets) == {*before[name].secrets, f"{name}-transport"}
+        settings = {"seal_author": "fsap1_x", "seal_transport": f"{name}-transport"}
+        assert function.environment == {**before[name].environment, **settings}
+
+
 def generated(folder: Path, text: str) -> dict[str, str]:
     """Return what faas-cli makes of each function of a stack file."""
     (folder / "stack.yaml").write_text(text)

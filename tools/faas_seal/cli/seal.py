@@ -133,8 +133,10 @@ def seal(
     dropped, or whose key expires, can still read what was sealed before, if they have a
     copy.
 
-    Files that .sealignore names, in the syntax of .gitignore, are left out. Without a
-    .sealignore, tests, caches, .env and key files are left out.
+    Tests, caches, virtual environments, .env, key files and the like are left out, and so
+    are files that .sealignore names, in the syntax of .gitignore; a pattern with ! takes
+    something back. What configuration.copy of the stack file names is sealed with each
+    function, and no longer copied in clear. docs/sealing.md has all of this.
 
     If the signing key is kept on another machine, the two lines that it signs travel in a
     file:

@@ -67,7 +67,8 @@ def up(words: tuple[str, ...], stack_option: str | None) -> int:
     --skip-deploy is given.
 
     All other words go to faas-cli up as they are, and its exit status comes back. If a
-    function cannot be sealed, faas-cli is not started.
+    function cannot be sealed, faas-cli is not started. --copy-extra is refused, because it
+    copies in clear: configuration.copy in the stack file is sealed.
     """
     if shutil.which("faas-cli") is None:
         raise ProgramMissing(

@@ -120,14 +120,6 @@ class Editor:
         end = document.text.find("\n", document.span(node)[1]) + 1 or len(document.text)
         self._replace(first, end, "")
 
-    def raw_name(self, path: Path) -> str:
-        """Return the last member of `path` as it is written, with its variables."""
-        entry, _, missing = _found(document := self._read(), path)
-        written = None if missing or entry is None else document.written(entry[0])
-        if written is None:
-            raise LookupError("there is no such member on a line of its own")
-        return written.strip("'\"")
-
     def _read(self) -> Document:
         try:
             return Document(self.text, self._environ)

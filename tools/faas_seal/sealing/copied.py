@@ -1,4 +1,4 @@
-"""What the stack file copies into a function's folder, as parts of the source to seal."""
+"""Files that the stack file copies into every function, as parts of the source to seal."""
 
 from __future__ import annotations
 
