@@ -191,6 +191,12 @@ def test_files_that_the_requirements_name_are_taken_along(project: Path, run: Ru
     assert names(folder) == {"function.sealed", "requirements.txt", "constraints.txt"}
     assert (folder / "requirements.txt").read_text().startswith("flask\n-c constraints.txt")
     assert (folder / "constraints.txt").read_text() == "flask>=3\n"
+    write(project / "greet" / "base.txt", f"flask  # {CANARY}, which is not hidden\n")
+    write(project / "greet" / "handler.py", f"{HANDLER}# {CANARY[::-1]}, which is\n")
+    run("seal")
+    run("scan", "sealed")
+    write(project / "greet" / "base.txt", "flask\n")
+    run("seal")
     assert "unchanged" in run("seal").stdout
     (folder / "constraints.txt").write_text("flask>=2\n")
     assert "unchanged" not in run("seal").stdout

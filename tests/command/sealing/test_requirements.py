@@ -27,7 +27,9 @@ def test_a_plain_file_stays_as_it_is(tmp_path: Path) -> None:
         "    --hash=sha256:aa \\\n    --hash=sha256:bb\nx @ git+https://git.example/x@v1#egg=x\n"
         "y[a,b]>=1; python_version < '3.13'  # why\nz"
     )
-    assert read(tmp_path, text) == Requirements(text.encode())
+    found = read(tmp_path, text)
+    assert (found.text, found.constraints) == (text.encode(), b"")
+    assert found.read_from == ("requirements.txt",)
 
 
 def test_no_file_is_an_empty_one(tmp_path: Path) -> None:
@@ -73,6 +75,7 @@ def test_constraints_become_one_file(tmp_path: Path) -> None:
     found = read(tmp_path, "-c c/one.txt\n-r base.txt\n")
     assert re.fullmatch(rb"flask\n-c constraints\.txt  # [0-9a-f]{16}\n", found.text)
     assert found.constraints == b"b==2\na==1\n"
+    assert set(found.read_from) == {"requirements.txt", "base.txt", "c/one.txt", "c/two.txt"}
     assert set(found.files) == {"requirements.txt", "constraints.txt"}
 
 
@@ -108,7 +111,7 @@ def test_what_constraints_require_is_required(tmp_path: Path) -> None:
     ],
 )
 def test_what_pip_fetches_stays_as_it_is(tmp_path: Path, text: str) -> None:
-    assert read(tmp_path, text) == Requirements(text.encode())
+    assert read(tmp_path, text).files == {"requirements.txt": text.encode()}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from faas_seal.scan.search import Search
 from faas_seal.scan.targets import Advance, search_target, size_of
 from faas_seal.sealing.copied import copied_parts
 from faas_seal.sealing.selection import Part
-from faas_seal.sealing.source import read_source
+from faas_seal.sealing.source import Source, read_source
 
 MOST_SHOWN = 20
 
@@ -103,7 +103,7 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
     of_sources = {
         f"{folder}/{place}": value
         for folder in folders
-        for place, value in canaries_of(read_source(folder, copied).files).items()
+        for place, value in canaries_of(_hidden_files(read_source(folder, copied))).items()
     }
     of_sources = without_common(of_sources)
     if not of_sources:
@@ -115,6 +115,12 @@ def _canaries(sources: tuple[str, ...], stack_option: str | None) -> dict[str, s
         if not any(place.startswith(f"{folder}/") for place in of_sources):
             warn(f"{folder} has nothing in it that is long enough to look for")
     return canaries | of_sources
+
+
+def _hidden_files(source: Source) -> dict[str, bytes]:
+    """Return the files of a source that are nowhere in clear: the image has the requirements."""
+    in_clear = source.required.read_from
+    return {name: content for name, content in source.files.items() if name not in in_clear}
 
 
 def _prove(*, processes: bool) -> None:

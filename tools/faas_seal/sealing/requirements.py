@@ -48,10 +48,14 @@ _PATH = re.compile(
 
 @dataclass(frozen=True)
 class Requirements:
-    """The two files: `text` is that of requirements.txt, `constraints` is b"" for no file."""
+    """The two files: `text` is that of requirements.txt, `constraints` is b"" for no file.
+
+    `read_from` are the names of all files that these are made of.
+    """
 
     text: bytes = b""
     constraints: bytes = b""
+    read_from: tuple[str, ...] = ()
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -73,11 +77,12 @@ def read_requirements(parts: Sequence[Part]) -> Requirements:
     text = reader.flattened(_File(REQUIREMENTS, path))
     text = "".join([text, *reader.requirements])
     if not reader.constraints:
-        return Requirements(text.encode())
+        return Requirements(text.encode(), read_from=tuple(reader.read_from))
     constraints = "".join(reader.constraints).encode()
     # With the digest, requirements.txt tells whether anything has changed.
     digest = hashlib.sha256(constraints).hexdigest()[:16]
-    return Requirements(f"{_ended(text)}-c {CONSTRAINTS}  # {digest}\n".encode(), constraints)
+    text = f"{_ended(text)}-c {CONSTRAINTS}  # {digest}\n"
+    return Requirements(text.encode(), constraints, tuple(reader.read_from))
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,14 @@ class _Line:
 class _Reader:
     """Reads a file of requirements, and collects what its constraints say.
 
+    `read_from` are the names of the files that were read.
     `requirements` are those that files of constraints name with `-r`: to pip they are none.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
         self._open: list[Path] = []
+        self.read_from: list[str] = []
         self.constraints: list[str] = []
         self.requirements: list[str] = []
 
@@ -117,6 +124,7 @@ class _Reader:
                 hint="take that line out",
             )
         self._open.append(file.path.resolve())
+        self.read_from.append(file.name)
         found = "".join(self._line(file, line, constraint=constraint) for line in _lines(file))
         self._open.pop()
         return found
