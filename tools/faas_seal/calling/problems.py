@@ -11,6 +11,10 @@ import requests
 from faas_sealed.formats.errors import SealError
 from faas_sealed.formats.wire import ERROR_TYPE, PROBLEM_TYPE
 
+from faas_seal.calling.read_ahead import short_body
+
+# The runtime's have less than half of that, most of it the trace.
+MAX_BYTES = 2**16
 _REFERENCE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
@@ -27,14 +31,17 @@ class Problem:
 
 
 def problem_in(response: requests.Response) -> Problem | None:
-    """Return the runtime's error in a response, or None for any other response."""
+    """Return the runtime's error in a response, or None for any other response.
+
+    Reads no more than MAX_BYTES of it, and leaves them for who reads the response later.
+    """
     if response.headers.get("Content-Type", "").partition(";")[0].strip() != PROBLEM_TYPE:
         return None
     try:
-        document: Any = json.loads(response.content)
+        document: Any = json.loads(short_body(response, MAX_BYTES) or b"")
         reason = document["type"].removeprefix(ERROR_TYPE)
         error = _errors(SealError)[reason]
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     reference, trace = document.get("reference"), document.get("trace")
     return Problem(
