@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import requests
 from faas_sealed.formats.header import Header
 from requests.auth import AuthBase
 
 from faas_seal.calling.credential import Credential
-from faas_seal.calling.raw_key import drop_on_redirect, present_raw
+from faas_seal.calling.raw_key import follow_nothing, present_raw
 from faas_seal.calling.token_call import TokenCall
+from faas_seal.calling.turns import turn
 from faas_seal.errors import NoTransportKey, UnexpectedAnswer, Unreachable
 
 # Asks a function what its author has signed; returns that, and the function key for it.
@@ -33,7 +35,7 @@ class KeyAuth(AuthBase):
         credential = self.credential  # another thread may replace it
         if credential.function is None or (credential.raw and self._ask is None):
             present_raw(request, credential.function_key)
-            request.register_hook("response", drop_on_redirect)  # type: ignore[no-untyped-call]
+            request.register_hook("response", follow_nothing)  # type: ignore[no-untyped-call]
         else:
             TokenCall(request, self._renew).begin(request, credential)
         return request
@@ -51,17 +53,28 @@ class KeyAuth(AuthBase):
                 function, function_key = self._ask()
             except (Unreachable, UnexpectedAnswer):
                 return None
-            if not refused.raw and function.transport is None:
-                raise NoTransportKey(
-                    "the function took key tokens and no longer has a transport key: the raw key "
-                    "is not sent instead",
-                    address=refused.address,
-                    hint="if its author did so on purpose, discover the function anew, with "
-                    "raw=True",
-                )
-            self.credential = replace(refused, function=function, function_key=function_key)
+            with turn():
+                self._take(function, function_key)
         renewed = self.credential
         return None if _opening(renewed) == _opening(refused) else renewed
+
+    def _take(self, function: Header, function_key: bytes) -> None:
+        """Take what the function shows, unless another call has seen a newer file meanwhile."""
+        current = self.credential
+        if current.function is not None and function.created < current.function.created:
+            return
+        if not current.raw and function.transport is None:
+            raise NoTransportKey(
+                "the function took key tokens and no longer has a transport key: the raw key "
+                "is not sent instead",
+                address=current.address,
+                hint="if its author did so on purpose, discover the function anew, with raw=True",
+            )
+        self.credential = replace(current, function=function, function_key=function_key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or pickle holds: the credential, without its tickets."""
+        return {**vars(self), "credential": replace(self.credential)}
 
 
 def _opening(credential: Credential) -> tuple[bytes | None, bytes]:
