@@ -14,7 +14,8 @@ from faas_sealed.formats.primitives import KEY_BYTES
 
 from faas_seal.calling.auth import Ask, KeyAuth
 from faas_seal.calling.credential import Credential
-from faas_seal.calling.discovery import Discovery, Seen
+from faas_seal.calling.discovery import Discovery
+from faas_seal.calling.seen import Seen
 from faas_seal.calling.slots import check_key, key_for
 from faas_seal.errors import UsageError
 from faas_seal.keys import AnyPath, AuthorKey, Identity, expect, public_bytes
@@ -35,15 +36,15 @@ class FunctionKey(KeyAuth):
 
     Where the function's transport key is known, each request gets a token of its own. A token
     is good for that one request, and for five minutes (24 hours for /async-function/).
-    Redirects are not followed. The first answer brings a ticket, with which the tokens of the
-    next hour cost less. It stays in this object, which threads can share. If the function does
-    not take the ticket, the request is made once more without it.
+    No redirect is followed. The first answer brings a ticket, with which the tokens of the
+    next hour cost less. It stays in this object, which threads can share; copies, pickles and
+    forked processes begin without. If the function does not take the ticket, the request is
+    made once more without it.
 
     The raw key is sent where nothing but the key is known, or the sealed file names no
-    transport key; after discovery only with `raw`. It does not follow a redirect to another
-    origin. An asynchronous call with it raises
-    KeyWouldLeak, because the queue stores every header. A call over plain http to another
-    machine warns with KeyInClear.
+    transport key; after discovery only with `raw`. It follows no redirect either. An
+    asynchronous call with it raises KeyWouldLeak, because the queue stores every header. A call
+    over plain http to another machine warns with KeyInClear.
 
     A request raises UsageError if no token can be made for it, as for a body that cannot be
     read beforehand, and FunctionExpired if the function has expired. With sealed bodies, an

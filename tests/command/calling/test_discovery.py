@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,9 @@ from faas_seal import (
     WrongAuthor,
     WrongFunction,
 )
+from faas_seal.calling.auth import KeyAuth
+from faas_seal.calling.credential import Credential
+from faas_seal.calling.seen import Seen
 from faas_seal.scan.search import Search
 from faas_sealed.formats.errors import (
     FileRefused,
@@ -35,6 +41,9 @@ from faas_sealed.formats.errors import (
     UnknownKey,
     WrongSignature,
 )
+from faas_sealed.formats.file import SealedFile
+from faas_sealed.formats.header import Header
+from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import FUNCTION_KEY
 from faas_sealed.formats.wire import DISCOVERY_PATH
 
@@ -48,10 +57,11 @@ from tests.command.deployed import (
     problem,
     push,
     sealed,
+    token_in,
     write_identity,
 )
 from tests.command.servers import Answer, Request, Server, server
-from tests.support import Function, free_port, serve
+from tests.support import PATIENCE, Function, free_port, serve
 
 
 @pytest.fixture
@@ -220,6 +230,80 @@ def test_what_was_seen_is_bounded_and_not_ignored_if_damaged(
         with pytest.raises(SealError, match="is damaged") as refused:
             discover(address, own, seen=seen)
         assert refused.value.hint.startswith("rm ")
+
+
+def test_all_that_share_the_file_of_what_was_seen_keep_what_the_others_saw(tmp_path: Path) -> None:
+    path, header = tmp_path / "seen.json", sealed(bytes(32)).header
+    together = threading.Barrier(4)
+
+    def run(address: str) -> None:
+        together.wait(PATIENCE)
+        for created in range(1, 41):
+            Seen(path).check(address, replace(header, created=created))
+            times = json.loads(path.read_text())
+            assert [times[where] for where in times if where.startswith(address)] == [created]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, [f"http://127.0.0.{number}" for number in range(4)]))
+
+
+def test_what_was_seen_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    path, header = tmp_path / "config" / "seen.json", sealed(bytes(32)).header
+    Seen(path).check("http://127.0.0.1", header)
+    for other in set(path.parent.iterdir()) - {path}:
+        other.unlink()
+    Seen(path).check("http://127.0.0.1", header)
+    with pytest.raises(RolledBack):
+        Seen(path).check("http://127.0.0.1", replace(header, created=4))
+    assert set(path.parent.iterdir()) == {path}
+
+
+@pytest.mark.parametrize(
+    ("created", "transport", "raw"),
+    [(6, TWO, False), (6, None, False), (6, None, True)],
+    ids=["an older key", "an older file without a key", "raw"],
+)
+def test_a_slow_look_does_not_undo_what_a_later_one_found(
+    created: int, transport: bytes | None, raw: bool
+) -> None:
+    key, found = overtaken(sealed(bytes(32), created=created, transport=transport), raw=raw)
+    assert found == "hello"
+    header = key.credential.function
+    assert header is not None
+    assert (header.created, header.transport) == (7, PrivateKey(ONE).public)
+
+
+def test_a_slow_look_at_a_newer_file_does_not_bring_the_raw_key_back() -> None:
+    with pytest.raises(KeyWouldLeak, match="no longer has a transport key"):
+        overtaken(sealed(bytes(32), created=8, transport=None), raw=True)
+
+
+def overtaken(slow: SealedFile, *, raw: bool) -> tuple[KeyAuth, str]:
+    """Make a call that looks at the function and sees `slow`, while another sees a newer file."""
+    own, looks = bytes(32), 0
+    first = sealed(own, transport=None if raw else bytes([9]) * 32)
+
+    def answer(asked: Request) -> Answer:
+        try:
+            token_in(asked)
+        except SealError:
+            return problem(MalformedKey)
+        return Answer(body=asked.body)
+
+    def call() -> str:
+        return requests.post(running.url, data=b"hello", auth=auth, timeout=10).text
+
+    def ask() -> tuple[Header, bytes]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            return sealed(own, created=7).header, own
+        assert call() == "hello"
+        return slow.header, own
+
+    auth = KeyAuth(Credential(own, first.header), ask)
+    with server(answer) as running:
+        return auth, call()
 
 
 def test_a_rotation_behind_the_callers_back_is_healed(function: Function) -> None:

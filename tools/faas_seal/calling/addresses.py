@@ -21,12 +21,13 @@ class Destination:
     """The place in a function that a request goes to.
 
     `path` and `query` are as they are sent. `queued` says whether the request goes through the
-    gateway's queue.
+    gateway's queue. `address` is that of the function itself, as origin and path.
     """
 
     path: str
     query: str
     queued: bool
+    address: str = ""
 
 
 def function_in(url: str) -> str:
@@ -60,13 +61,16 @@ def destination(url: str, function: str, base: str = "") -> Destination:
     prefix = own.path.rstrip("/")
     if base and origin(url) == origin(base) and f"{parts.path}/".startswith(f"{prefix}/"):
         queued = bool(_QUEUE.search(prefix))
-        return Destination(parts.path[len(prefix) :] or "/", parts.query, queued)
+        address = _server(url) + prefix
+        return Destination(parts.path[len(prefix) :] or "/", parts.query, queued, address)
     found = _BEHIND_GATEWAY.fullmatch(parts.path)
     if found is None:
-        return Destination(parts.path or "/", parts.query, queued=False)
+        return Destination(parts.path or "/", parts.query, queued=False, address=_server(url))
     if found["name"] != function:
         raise UsageError(f"the key is for {function}, but the address names {found['name']}")
-    return Destination(found["path"] or "/", parts.query, queued=bool(found["queue"]))
+    path = found["path"] or ""
+    address = _server(url) + parts.path.removesuffix(path)
+    return Destination(path or "/", parts.query, bool(found["queue"]), address)
 
 
 def check_address(url: str) -> None:
@@ -107,6 +111,11 @@ def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port (RFC 6454, section 4)."""
     parts = urlsplit(url)
     return parts.scheme, host(url), parts.port or _PORTS.get(parts.scheme)
+
+
+def _server(url: str) -> str:
+    scheme, name, port = origin(url)
+    return f"{scheme}://{name}:{port}"
 
 
 def host(url: str) -> str:

@@ -27,6 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3.exceptions import ProtocolError
 
+from faas_seal.calling.cookies import cookies_in
 from faas_seal.calling.problems import Problem, problem_in
 from faas_seal.errors import UnexpectedAnswer, UnsealedAnswer, UsageError
 
@@ -40,14 +41,14 @@ _BOTH = frozenset({"accept", "x-call-id", "x-callback-url", "x-timeout"})
 
 
 class CallResponse(requests.Response):
-    """The response to a request that carried a key token; no redirect is followed.
+    """The response to a request that carried a function key; no redirect is followed.
 
     `session` belongs to an asynchronous call with a sealed body: `fss1_…`, a secret with which
     `read_answer` opens what the callback brings. It is an empty string for any other call.
     """
 
     session = ""
-    # `requests` follows a redirect where these say so. Token and body are for one address.
+    # `requests` follows a redirect where these say so. Key and body are for one address.
     is_redirect = False
     is_permanent_redirect = False
 
@@ -125,6 +126,7 @@ def open_answer(response: requests.Response, session: bytes) -> CallResponse:
     for name, value in head.headers:
         before = opened.headers.get(name)
         opened.headers[name] = value if before is None else f"{before}, {value}"
+    opened.cookies = cookies_in(head.headers, response.request)
     opened.encoding = get_encoding_from_headers(opened.headers)
     opened.raw = _OpenedBody(response, stream)
     return opened

@@ -13,7 +13,8 @@ from faas_sealed.formats.keys import FUNCTION_KEY, IDENTITY_SEED
 from faas_seal.calling.addresses import base_address, check_address, function_in
 from faas_seal.calling.auth import KeyAuth
 from faas_seal.calling.credential import Credential
-from faas_seal.calling.discovery import Discovery, Seen
+from faas_seal.calling.discovery import Discovery
+from faas_seal.calling.seen import Seen
 from faas_seal.calling.slots import check_key, has_slot, key_for, slot_of
 from faas_seal.errors import (
     ForeignFunction,

@@ -2,91 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import requests
-from faas_sealed.formats.errors import FileRefused, FunctionExpired, SealError
+from faas_sealed.formats.errors import FileRefused, FunctionExpired
 from faas_sealed.formats.file import MAX_HEADER_BYTES, verify_lines
 from faas_sealed.formats.header import Header
-from faas_sealed.formats.keys import AUTHOR_PUBLIC
 from faas_sealed.formats.wire import DISCOVERY_PATH
 
 from faas_seal.calling.addresses import base_address, check_address, function_in
+from faas_seal.calling.cookies import drop_cookies
+from faas_seal.calling.seen import Seen
 from faas_seal.calling.sessions import session_to
 from faas_seal.errors import (
     NoTransportKey,
-    RolledBack,
     UnexpectedAnswer,
     UnnamedFunction,
     Unreachable,
     WrongFunction,
 )
-from faas_seal.project.files import Replacement, replace_together
-from faas_seal.project.keystore import private_folder
 from faas_seal.project.signatures import signed_by
 
 TIMEOUT_SECONDS = 10
 
 # Besides the header, the lines hold a magic number and a signature.
 _MAX_BYTES = MAX_HEADER_BYTES + 1024
-_MAX_REMEMBERED = 1000
-
-
-class Seen:
-    """The time of the newest seal that each function has shown. An older one is then refused.
-
-    The times are kept in the file at `path`, or else in this object. Beyond a thousand
-    functions, the oldest entries are forgotten.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._times: dict[str, int] = {}
-
-    def check(self, address: str, header: Header) -> None:
-        """Remember when the file at an address was sealed; raise RolledBack if a newer was seen."""
-        times = self._read()
-        where = f"{address} {AUTHOR_PUBLIC.encode(header.author)}"
-        newest = times.pop(where, 0)
-        if header.created < newest:
-            raise RolledBack(
-                f"{address} shows a file that was sealed at {header.created}, and has shown one "
-                f"that was sealed at {newest}: somebody has put an old file there",
-                address=address,
-                created=header.created,
-                newest=newest,
-                hint=f"if its author went back on purpose, take the address out of {self._path}"
-                if self._path
-                else "if its author went back on purpose, begin with a new FunctionKey",
-            )
-        times[where] = header.created
-        if header.created > newest:
-            self._write(dict(list(times.items())[-_MAX_REMEMBERED:]))
-
-    def _read(self) -> dict[str, int]:
-        if self._path is None or not self._path.exists():
-            return dict(self._times)
-        try:
-            times = json.loads(self._path.read_bytes())
-        except ValueError:
-            times = None
-        if not isinstance(times, dict) or not all(type(time) is int for time in times.values()):
-            raise SealError(
-                f"{self._path} is damaged: it should hold the times of the seals seen so far",
-                hint=f"rm {self._path}; a file older than those seen is then not noticed",
-            )
-        return times
-
-    def _write(self, times: dict[str, int]) -> None:
-        self._times = times
-        if self._path is not None:
-            private_folder(self._path.parent)
-            data = json.dumps(times, indent=1).encode() + b"\n"
-            replace_together([Replacement(self._path, data, self._path.parent)])
 
 
 @dataclass(frozen=True)
@@ -194,5 +136,9 @@ class Discovery:
 
 
 def _without_key(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Take the place of the session's own auth and of `.netrc`: this request needs no login."""
+    """Take the place of the session's own auth and of `.netrc`: this request needs no login.
+
+    Nor does its answer begin one. The session may be the caller's own, for sealed calls.
+    """
+    request.register_hook("response", drop_cookies)  # type: ignore[no-untyped-call]
     return request

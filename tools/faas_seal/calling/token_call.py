@@ -25,6 +25,7 @@ from faas_sealed.formats.wire import KEY_HEADER, TICKET_HEADER
 
 from faas_seal.calling.addresses import destination
 from faas_seal.calling.bodies import CallResponse, open_answer, seal_request
+from faas_seal.calling.cookies import drop_cookies
 from faas_seal.calling.credential import Credential
 from faas_seal.calling.problems import problem_in
 from faas_seal.calling.raw_key import present_raw
@@ -49,11 +50,13 @@ _OUTDATED = (UnknownKey, MalformedKey, RawKeyRefused)
 class _Presented:
     """The key as one request presents it: by `credential`, and perhaps with a `ticket`.
 
-    `session` (32 bytes) opens the answer, unless that comes later, because the call is `queued`.
-    `resume` (32 bytes) is the secret of the ticket that was asked for.
+    `address` is the function's own. `session` (32 bytes) opens the answer, unless that comes
+    later, because the call is `queued`. `resume` (32 bytes) is the secret of the ticket that was
+    asked for.
     """
 
     credential: Credential
+    address: str = ""
     queued: bool = False
     session: bytes | None = field(default=None, repr=False)
     resume: bytes | None = field(default=None, repr=False)
@@ -100,7 +103,7 @@ class TokenCall:
         bind = bind_request(request.method or "", to, digest)
         lifetime = credential.lifetime or (QUEUE_LIFETIME if to.queued else LIFETIME)
         exp = token_expiry(function, lifetime, bound=True)
-        ticket = credential.kept.take(url, exp) if resuming and not to.queued else None
+        ticket = credential.kept.take(to.address, exp) if resuming and not to.queued else None
         # The answer of a queue comes to somebody else, and a ticket is good for an hour.
         asks = credential.tickets and not to.queued and lifetime < TICKET_LIFETIME
         resume = os.urandom(RESUME_BYTES) if asks and ticket is None else None
@@ -112,7 +115,7 @@ class TokenCall:
         if session is not None:
             seal_request(request, session, pad=credential.pad)
         request.headers[KEY_HEADER] = token
-        return _Presented(credential, to.queued, session, resume, ticket)
+        return _Presented(credential, to.address, to.queued, session, resume, ticket)
 
     def _answered(
         self, presented: _Presented, response: requests.Response, **settings: Any
@@ -166,12 +169,14 @@ def _shown(response: requests.Response, presented: _Presented) -> CallResponse:
     # ticket would have each such call made twice.
     refused = _says(response, (KeyRefused,))
     if presented.session is None or presented.queued:
+        if presented.session is not None:
+            drop_cookies(response)  # they would travel sealed in the calls that follow
         answer = CallResponse.of(response, presented.session)
     else:
         answer = open_answer(response, presented.session)
     text = answer.headers.pop(TICKET_HEADER, "")
     if presented.resume is not None and not refused:
-        presented.credential.kept.keep(response.request.url or "", text, presented.resume)
+        presented.credential.kept.keep(presented.address, text, presented.resume)
     return answer
 
 

@@ -16,8 +16,9 @@ from faas_sealed.formats.header import Header
 from faas_sealed.formats.wire import KEY_HEADER
 
 from faas_seal.calling.addresses import is_loopback
-from faas_seal.calling.discovery import Discovery, Seen
+from faas_seal.calling.discovery import Discovery
 from faas_seal.calling.problems import problem_in
+from faas_seal.calling.seen import Seen
 from faas_seal.calling.sessions import session_to
 from faas_seal.deploying.push import SETTING
 from faas_seal.doctor.check import Check
