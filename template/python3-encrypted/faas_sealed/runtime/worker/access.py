@@ -123,7 +123,8 @@ class Access:
         if token.resume is not None:
             texp = int(now) + TICKET_LIFETIME
             ticket = grant_ticket(root, token.key, token.resume, texp, self.sealed.header.context)
-        # A handler that looks around must find neither the function key nor the ticket's secret.
+        # So neither the function key nor the ticket's secret lies about for a handler to find by
+        # chance. One that searches this process on purpose still gets at both.
         return Admission(content_key, replace(token, key=b"", resume=None), own_id, ticket)
 
     def content_key(self, function_key: bytes, now: float) -> bytes:
