@@ -119,7 +119,7 @@ def test_an_author_with_an_older_python_can_seal_it(tmp_path: Path, code: str) -
     write(tmp_path, "model.py", f"import numpy\n{code}\n")
     source = read_source(tmp_path, image=(3, 12))
     assert source.newer == ("handler.py", "model.py")
-    assert source.libraries == ("numpy",)
+    assert "numpy" in source.libraries
 
 
 @pytest.mark.skipif(THIS >= (3, 12), reason="this Python knows it")

@@ -28,7 +28,7 @@ from faas_seal.project.stackfile import Function, StackFile, sealed_file
 from faas_seal.sealing.copied import copied_parts
 from faas_seal.sealing.drift import in_step
 from faas_seal.sealing.exposure import copied_in_clear, left_behind, warnings_for
-from faas_seal.sealing.requirements import read_requirements
+from faas_seal.sealing.image_requirements import read_requirements
 from faas_seal.sealing.selection import Part
 from faas_seal.sealing.setting_checks import check_settings, unknown_settings
 from faas_seal.sealing.terms import Terms

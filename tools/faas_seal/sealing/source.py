@@ -26,9 +26,9 @@ from faas_seal.errors import SourceRefused
 from faas_seal.project.template import PythonVersion, image_python
 from faas_seal.sealing.hidden_modules import hidden
 from faas_seal.sealing.ignored import IGNORE_FILE
+from faas_seal.sealing.image_requirements import Requirements, read_requirements
 from faas_seal.sealing.imports import gone, libraries, own_modules
 from faas_seal.sealing.python_source import HANDLER, Module, defines, parse_module
-from faas_seal.sealing.requirements import Requirements, read_requirements
 from faas_seal.sealing.selection import Part, Selection, select
 
 _EXTENSION_MODULE = re.compile(r"\.(so(\.\d+)*|pyd)$")

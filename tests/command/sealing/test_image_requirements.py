@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from faas_seal.errors import SourceRefused
-from faas_seal.sealing.requirements import Requirements, read_requirements
+from faas_seal.sealing.image_requirements import Requirements, read_requirements
 from faas_seal.sealing.selection import Part
 
 from tests.command.sealing.test_source import write
