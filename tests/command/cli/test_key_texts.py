@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -45,6 +46,7 @@ TAKEN = {
     "an address": f"<{TEXT}>\n".encode(),
     "spaces that nobody sees": f"\u00a0{TEXT}\u200b \n".encode(),
     "a comment behind it": f"{TEXT}  # Ada's\n".encode(),
+    "a line end that is spelled out": f"'{TEXT}\\n'".encode(),
     "a broken line": f"{TEXT[:30]}\r\n{TEXT[30:]}\n".encode(),
     "a comment in another encoding": f"# Jürgen\n{TEXT}\n".encode("utf-16"),
 }
@@ -58,6 +60,7 @@ REFUSED = {
     "a name in YAML": (f"key: {TEXT}\n".encode(), "it has its name, key"),
     "half a quote": (f'"{TEXT}\n'.encode(), "a quotation mark on one side"),
     "a path": (b"/run/secrets/greet.key\n", "this is the path of a file"),
+    "base64": (base64.b64encode(f"{TEXT}\n".encode()), "this is one in base64"),
     "an id": (f"{key_id(KEY)}\n".encode(), "an id, which opens nothing"),
     "raw bytes": (os.urandom(31) + b"\xff", "holds no key: it is not text"),
     "a token": (b"fsx1_AAAA\n", "a key token, which is for one request"),

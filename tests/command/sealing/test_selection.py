@@ -29,7 +29,7 @@ LEFT_OUT = """
 handler_test.py test_handler.py conftest.py tests/data.json model/tests/test_it.py test/x.py
 .pytest_cache/x .mypy_cache/x old.pyc x.egg-info/PKG-INFO tox.ini .coverage htmlcov/x
 build/lib/x.py template/x.html .ipynb_checkpoints/x node_modules/x/y.js
-.env .env.production prod.env .envrc .netrc tls.key client.p12 client.pfx sub/id_ed25519 id_ecdsa
+.env .env.production .envrc .netrc tls.key client.p12 client.pfx sub/id_ed25519 id_ecdsa
 .venv/lib/x.py venv/x.py
 .hg/x .svn/x .gitignore .gitattributes .gitmodules .github/x.yml
 .idea/x .vscode/x handler.py~ .#handler.py #handler.py# .handler.py.swp .handler.py.swo
@@ -54,7 +54,7 @@ def test_what_is_no_code_of_the_function_is_left_out(
 
 TAKEN = """
 rates.csv sub/tests.py testing.py contest.py test.csv latest_tests.py keys.py environment.py
-.hidden .config/x.json data/build/x sub/template/x.html env/module.py sub/.keep #notes monkey.keys
+.hidden .config/x.json data/build/x sub/template/x.html env/module.py sub/.keep #notes monkey.keys prod.env
 """
 
 
@@ -328,7 +328,7 @@ def test_a_module_that_looks_like_a_test_is_checked_as_others_are(folder: Path) 
 def test_machine_code_is_refused_with_the_reason(folder: Path, name: str) -> None:
     write(folder, name, b"\x7fELF")
     with pytest.raises(
-        SourceRefused, match=r"is machine code, .* loads only from a file"
+        SourceRefused, match=r"is an extension module or .* only from a file"
     ) as caught:
         read_source(folder)
     assert str(caught.value).startswith(name)

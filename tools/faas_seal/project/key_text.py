@@ -6,6 +6,7 @@ that the key is whole without them.
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from faas_seal.project.texts import decoded
 # Characters that nobody sees: byte-order marks and spaces of no width.
 _INVISIBLE = re.compile("[\ufeff\u200b\u200c\u200d\u2060]")
 _COMMENT = re.compile(r"\s#.*$")
+_LINE_END = re.compile(r"(\\[rn])+$")  # spelled out, as forms for secrets do it
 _QUOTES = (*(2 * (mark,) for mark in "'\"`"), ("‘", "’"), ("“", "”"), ("<", ">"))  # noqa: RUF001
 _ASSIGNED = re.compile(r"(export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*")
 _KEY_ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
@@ -85,10 +87,10 @@ def exact_key(text: str, form: TextForm) -> bytes:
 
 
 def _bare(line: str) -> str:
-    line = _COMMENT.sub("", line).strip()
+    line = _LINE_END.sub("", _COMMENT.sub("", line).strip())
     for opening, closing in _QUOTES:
         if len(line) > 1 and line.startswith(opening) and line.endswith(closing):
-            return line[1:-1].strip()
+            return _LINE_END.sub("", line[1:-1].strip())
     return line
 
 
@@ -118,11 +120,20 @@ def _fault(line: str, form: TextForm) -> str:
     assigned = _ASSIGNED.match(line)
     if assigned and _is_key(_bare(line[assigned.end() :].rstrip(";,")), form):
         return f"beside the {form.noun} it has its name, {assigned[2]}: it must have the key alone"
+    if _is_key(_bare(_of_base64(line)), form):
+        return f"{form.noun} expected, and this is one in base64: base64 -d makes it a key again"
     if line.startswith(("/", "./", "../", "~/")):
         return f"{form.noun} expected, and this is the path of a file: name it as a file"
     if line.startswith(("'", '"')) != line.endswith(("'", '"')):
         return f"{form.noun} is damaged: there is a quotation mark on one side of it"
     return ""
+
+
+def _of_base64(line: str) -> str:
+    try:
+        return base64.b64decode(line, validate=True).decode("ascii")
+    except ValueError:
+        return ""
 
 
 def _expected(form: TextForm) -> str:

@@ -47,7 +47,6 @@ node_modules/
 
 .env
 .env.*
-*.env
 .envrc
 .netrc
 .pypirc

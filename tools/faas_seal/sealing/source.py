@@ -153,8 +153,8 @@ def _check_contents(files: Mapping[str, bytes]) -> None:
             )
         if _EXTENSION_MODULE.search(name):
             raise SourceRefused(
-                f"{name} is machine code, which the system loads only from a file: no file of a "
-                "sealed function is on a disk",
+                f"{name} is an extension module or a library: the system loads machine code only "
+                "from a file, and no file of a sealed function is on a disk",
                 hint="have pip install it: name its package in requirements.txt; or, if the "
                 f"function can do without it, name it in {IGNORE_FILE}",
             )
