@@ -54,7 +54,8 @@ def test_what_is_no_code_of_the_function_is_left_out(
 
 TAKEN = """
 rates.csv sub/tests.py testing.py contest.py test.csv latest_tests.py keys.py environment.py
-.hidden .config/x.json data/build/x sub/template/x.html env/module.py sub/.keep #notes monkey.keys prod.env
+.hidden .config/x.json data/build/x sub/template/x.html env/module.py sub/.keep #notes monkey.keys
+prod.env
 """
 
 
