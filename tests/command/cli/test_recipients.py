@@ -144,6 +144,17 @@ def test_what_is_no_recipient_file_is_refused(content: str, message: str) -> Non
     assert "fsi1_" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["0123456789abcdef", "0123456789ABCDEF" * 2])
+@pytest.mark.parametrize("form", ["# {name}\n{key}\n", "{key} # {name}\n"])
+def test_nobody_is_called_like_an_id(project: Path, run: Run, name: str, form: str) -> None:
+    (project / "team.keys").write_text(form.format(name=name, key=text(ADA)))
+    said = run("seal", "--to", "team.keys", status=2).stderr
+    assert f"the name {name} has the form of an id" in said
+    assert "hint: a name is the comment beside the key, or above it" in said
+    (project / "team.keys").write_text(form.format(name=f"{name}0", key=text(ADA)))
+    run("seal", "--to", "team.keys")
+
+
 # Sealing to recipients.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from faas_seal.errors import UsageError
 from faas_seal.project.key_text import decode_bytes, parse_key
 
 MOST_NAME_CHARACTERS = 80
+# A key id or the id of an identity, as people may type it: never a name.
+_ID_FORM = re.compile(r"[0-9A-Fa-f]{16}|[0-9A-Fa-f]{32}")
 
 
 class NoRecipientFile(UsageError):
@@ -61,7 +64,8 @@ def read_recipients(words: Iterable[str]) -> tuple[KnownRecipient, ...]:
     """Return the recipients that words mean.
 
     Each word is a public key `fsip1_…`, or a file of such keys. Somebody who is named twice is
-    returned once, with the last name. Raises MalformedKey, and NoRecipientFile.
+    returned once, with the last name. Raises MalformedKey, NoRecipientFile, and UsageError for a
+    name that has the form of an id.
     """
     found: dict[bytes, KnownRecipient] = {}
     for word in words:
@@ -79,12 +83,30 @@ def parse_recipients(text: str, where: str) -> list[KnownRecipient]:
     """Return the recipients in a text; errors say that it is from `where`.
 
     A recipient's name is the comment on the line of the key, or else on the line above. Raises
-    MalformedKey, and NoRecipients.
+    MalformedKey, NoRecipients, and UsageError for a name that has the form of an id.
     """
     found = list(_parse(text, where))
     if not found:
         raise NoRecipients(where)
     return found
+
+
+def recipients_meant(word: str, recipients: Iterable[KnownRecipient]) -> tuple[KnownRecipient, ...]:
+    """Return those recipients whose identity a word means, or whose name it is.
+
+    A word that has the form of an id is no name, whatever the recipients are called. Raises
+    MalformedKey for a damaged public key.
+    """
+    if word.startswith(IDENTITY_PUBLIC.prefix):
+        word = identity_id(IDENTITY_PUBLIC.decode(word))
+    if is_id(word):
+        return tuple(known for known in recipients if known.id == word.lower())
+    return tuple(known for known in recipients if known.name == word)
+
+
+def is_id(word: str) -> bool:
+    """Tell whether a word has the form of a key id or of the id of an identity."""
+    return _ID_FORM.fullmatch(word) is not None
 
 
 def _text(path: str) -> str:
@@ -105,7 +127,13 @@ def _parse(text: str, where: str) -> Iterator[KnownRecipient]:
                 checked_public(identity)
             except MalformedKey as error:
                 raise MalformedKey(f"{place}: {error}") from None
-            yield KnownRecipient(identity, _name(comment) or above)
+            name = _name(comment) or above
+            if is_id(name):
+                raise UsageError(
+                    f"{place}: the name {name} has the form of an id",
+                    hint="a name is the comment beside the key, or above it: write another there",
+                )
+            yield KnownRecipient(identity, name)
         above = _name(comment) if mark and not key.strip() else ""
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from faas_sealed.formats.header import KEY_ID, MAX_SLOTS
-from faas_sealed.formats.keys import IDENTITY_PUBLIC, identity_id
 
 from faas_seal.errors import UsageError
 from faas_seal.project.key_source import KeySource
-from faas_seal.project.recipients import KnownRecipient
+from faas_seal.project.recipients import KnownRecipient, recipients_meant
 from faas_seal.sealing.errors import ExpiryPassed, NobodyCouldOpen, NoRecipientsYet
 from faas_seal.sealing.terms import Terms
 
@@ -98,9 +97,7 @@ def _time(expiry: Expiry) -> int | None:
 def _meant(word: str, recipients: Iterable[KnownRecipient]) -> list[str]:
     """Return the ids of the recipients that a word means. Raises UsageError if it means nobody."""
     known = list(recipients)
-    if word.startswith(IDENTITY_PUBLIC.prefix):
-        word = identity_id(IDENTITY_PUBLIC.decode(word))
-    found = [recipient.id for recipient in known if word in (recipient.id, recipient.name)]
+    found = [recipient.id for recipient in recipients_meant(word, known)]
     if not found:
         key = ": that is the id of a key, and recipients go by that of their identity"
         raise UsageError(
