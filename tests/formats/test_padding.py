@@ -18,7 +18,15 @@ from faas_sealed.formats.stream import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats.second.stream import FINAL, MESSAGE, PUSH, open_stream, padded, seal_stream
+from tests.formats.second.stream import (
+    FINAL,
+    MESSAGE,
+    PUSH,
+    open_stream,
+    padded,
+    padded_frames,
+    seal_stream,
+)
 from tests.formats.second.suite import Refused
 
 KEY = bytes(range(32))
@@ -74,6 +82,9 @@ def test_a_padded_body_is_read_as_it_was(body: list[bytes]) -> None:
     assert last == 0
     assert set(lengths) <= set(SIZES)
     assert len(lengths) >= 2
+    second = stream_of(*padded_frames(PLAIN_HEAD, body))
+    assert list(lengths_in(second)) == [*lengths, last]
+    assert opened(second) == (PLAIN_HEAD, b"".join(body))
 
 
 @given(pieces)
@@ -99,6 +110,23 @@ def test_frames_on_the_wire_tell_of_a_body_only_between_which_powers_of_two_it_i
 def test_a_longer_body_is_in_whole_chunks(chunks: int) -> None:
     for size in (chunks - 1) * CHUNK_BYTES + 1, chunks * CHUNK_BYTES - 1, chunks * CHUNK_BYTES:
         assert list(lengths_in(sealed(bytes(size)))) == [256, *[CHUNK_BYTES] * chunks, 0]
+
+
+def test_a_body_in_whole_chunks_looks_like_the_same_in_one_piece() -> None:
+    for size in 0, 1, 65_535, 65_536, 65_537, 66_000, 70_000, 131_072, 200_000:
+        body = bytes(size)
+        chunks = [body[at : at + CHUNK_BYTES] for at in range(0, size, CHUNK_BYTES)]
+        assert list(lengths_in(sealed(*chunks))) == list(lengths_in(sealed(body)))
+
+
+def test_pieces_behind_the_first_chunk_all_look_alike() -> None:
+    filled = CHUNK_BYTES - 10
+    first = [256, CHUNK_BYTES]
+    for size in 11, 300, 30_000, CHUNK_BYTES:
+        seen = sealed(bytes(filled), bytes(size), b"x")
+        assert list(lengths_in(seen)) == [*first, CHUNK_BYTES, CHUNK_BYTES, 0]
+    seen = sealed(bytes(filled), bytes(1), bytes(9), b"x")
+    assert list(lengths_in(seen)) == [*first, 256, 256, CHUNK_BYTES, 0]
 
 
 def test_the_head_is_padded_too() -> None:

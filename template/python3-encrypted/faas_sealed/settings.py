@@ -242,7 +242,8 @@ SETTINGS = (
         "off",
         _on,
         "`on` pads sealed answers to a power of two, and from 64 KiB on to a multiple of 64 KiB, "
-        "so that their length says little about what is in them",
+        "so that their length says little about what is in them; of an answer that is produced in "
+        "pieces, their number and rough size show",
     ),
     Setting(
         "seal_audit",

@@ -292,6 +292,7 @@ def test_what_could_not_come_back_sealed_is_not_sent(
 
 
 SIZES = [0, 1, 1000, 30_000, 65_536, 200_000]
+EDGES = [0, 1, 2, 256, 257, 65_535, 65_536, 65_537, 66_000, 70_000, 131_072, 200_000]
 FRAME, CHUNK = 21, 65_536
 # The stream's header, a frame of 256 bytes with the head, the body's frames, and an empty one.
 PADDED_LENGTHS = {
@@ -317,6 +318,35 @@ def test_a_padded_request_has_one_of_few_lengths(
         opener = Opener(request_key(said.session))
         assert b"".join(opener.feed(sent.body)) == body
         opener.finish()
+
+
+class Unbuffered(io.BytesIO):
+    """A file that gives less than it is asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 0, 5000))
+
+
+@pytest.mark.parametrize("form", [io.BytesIO, Unbuffered])
+def test_a_padded_file_looks_like_the_same_bytes(
+    seen: tuple[FunctionKey, Server, list[Answer]], form: type[io.BytesIO]
+) -> None:
+    key, running, _ = seen
+    key = FunctionKey(key.text, function=key.function, sealed_body=True, pad=True)
+
+    def sent(body: bytes | io.BytesIO) -> int:
+        with pytest.raises(UnexpectedAnswer):
+            requests.post(running.url, data=body, auth=key, timeout=10)
+        return len(running.last.body)
+
+    for size in EDGES:
+        frames = [bucket(size)] if size <= CHUNK else [CHUNK] * -(-size // CHUNK)
+        length = 24 + sum(FRAME + each for each in (256, *frames, 0))
+        assert sent(bytes(size)) == sent(form(bytes(size))) == length
+
+
+def bucket(size: int) -> int:
+    return max(256, 1 << (size - 1).bit_length())
 
 
 @pytest.mark.parametrize("pieces", [False, True], ids=["bytes", "iterator"])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from faas_sealed.formats.stream import CONTENT_TYPE, Head, request_key, response
 from faas_sealed.formats.token import KeyToken, request_binding
 from faas_sealed.formats.wire import DISCOVERY_PATH, KEY_HEADER
 
-from tests.command.conftest import Run
+from tests.command.conftest import Run, start
 from tests.command.deployed import (
     AUTHOR,
     ECHO,
@@ -39,6 +40,7 @@ from tests.command.deployed import (
 from tests.command.servers import Answer, Request, Server, server
 from tests.support import Function, serve
 
+invoke_command = import_module("faas_seal.cli.invoke")  # the package has the command of that name
 KEY, OWN = bytes(range(32)), bytes(range(1, 33))
 PIECES = 4096  # of 64 KiB: 256 MiB
 HANDLER = {
@@ -289,6 +291,50 @@ def test_a_padded_body_arrives(direct: list[str], run: Run, gateway: Server) -> 
         run("invoke", "tested", "--pad", "-d", body, status=5)
         # The stream's header, the head's frame, the body's, and an empty one.
         assert len(gateway.last.body) == 24 + (21 + 256) + (21 + padded) + 21
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "size", [0, 1, 2, 256, 257, 65_535, 65_536, 65_537, 66_000, 70_000, 131_072, 200_000]
+)
+def test_a_padded_file_or_pipe_looks_like_the_same_bytes(
+    gateway: Server, tmp_path: Path, size: int
+) -> None:
+    def sent(*options: str, stdin: int = subprocess.DEVNULL) -> int:
+        with start("invoke", "tested", "--pad", *options, stdin=stdin) as called:
+            called.communicate()
+        assert called.returncode == 5  # the answer is not sealed
+        return len(gateway.last.body)
+
+    (tmp_path / "body").write_bytes(b"x" * size)
+    with (tmp_path / "body").open("rb") as body:
+        lengths = {sent(stdin=body.fileno())}
+    if size <= 65_536:  # a pipe holds so much
+        reading, writing = os.pipe()
+        os.write(writing, b"x" * size)
+        os.close(writing)
+        lengths.add(sent(stdin=reading))
+        os.close(reading)
+    if size < 2**17:  # no argument is longer
+        lengths.add(sent("-d", "x" * size))
+    frames = [max(256, 1 << (size - 1).bit_length())]
+    if size > 65_536:
+        frames = [65_536] * -(-size // 65_536)
+    assert lengths == {24 + sum(21 + each for each in (256, *frames, 0))}
+
+
+def test_a_pipe_is_read_as_it_is_written() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stdin:
+        pieces = invoke_command._arriving(stdin, b"a")
+        assert next(pieces) == b"a"
+        for piece in b"second", b"x", b"y" * 65_536:
+            os.write(writing, piece)
+            assert next(pieces) == piece
+        os.write(writing, b"z" * 1000)
+        os.write(writing, b"z" * 1000)
+        os.close(writing)
+        assert list(pieces) == [b"z" * 2000]
 
 
 def test_the_status_inside_counts(direct: list[str], run: Run) -> None:

@@ -112,6 +112,27 @@ def padded(content: bytes, size: int) -> tuple[int, bytes]:
     return PUSH, (content + b"\x80").ljust(size, b"\0")
 
 
+def padded_frames(head: bytes, pieces: Iterable[bytes]) -> list[tuple[int, bytes]]:
+    """Return the frames of a sender that hides lengths; `pieces` are sent as they come."""
+    frames = [padded(head, _filled(len(head)))]
+    gone = 0
+    for piece in pieces:
+        while piece:
+            content, piece = piece[:65_536], piece[65_536:]
+            gone += len(content)
+            frames.append(padded(content, 65_536 if gone > 65_536 else _filled(len(content))))
+    if gone == 0:
+        frames.append(padded(b"", 256))
+    return [*frames, (FINAL, b"")]
+
+
+def _filled(length: int) -> int:
+    size = 256
+    while size < length:
+        size *= 2
+    return size
+
+
 def read_head(data: bytes, direction: str) -> dict[str, Any]:
     """Return the members of a head of `direction`, request or response."""
     try:

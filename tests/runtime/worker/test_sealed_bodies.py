@@ -316,6 +316,49 @@ def test_an_answer_is_padded_where_the_author_wants_it() -> None:
     assert lengths == [24 + sum(size + 21 for size in (256, *body, 0)) for body in bodies]
 
 
+FILES = {
+    "handler.py": """\
+import io
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import wrap_file
+
+class Live(io.BytesIO):
+    def seekable(self):
+        return False
+
+def handle(event, context):
+    body = event.body
+    if event.path == "/bytes":
+        return body
+    file = Live(body) if event.path == "/live" else io.BytesIO(body)
+    answer = Response(wrap_file(event._environ, file), direct_passthrough=True)
+    if event.path == "/range":
+        environ = {**event._environ, "REQUEST_METHOD": "GET"}
+        answer.make_conditional(environ, True, len(body))
+    return answer
+"""
+}
+
+
+def test_a_padded_file_looks_like_the_same_bytes() -> None:
+    sizes = (0, 1, 2, 256, 257, 65_535, 65_536, 65_537, 66_000, 70_000, 131_072, 200_000)
+    with serve(FILES, transport=[TRANSPORT], seal_pad="on") as function:
+        for size in sizes:
+            sent = os.urandom(size)
+            answers = [call(function, path, sent) for path in ("/bytes", "/file")]
+            assert [body for _, _, body in answers] == [sent, sent]
+            whole, file = (len(answer.body) for answer, _, _ in answers)
+            assert whole == file
+        answer, head, body = call(function, "/range", sent, ("Range", "bytes=100-70099"))
+        assert (head.status, body) == (206, sent[100:70_100])
+        assert len(answer.body) == 24 + sum(21 + size for size in (256, 65_536, 65_536, 0))
+        # What cannot seek comes in the pieces in which it is read.
+        answer, _, body = call(function, "/live", sent[:20_000])
+        assert body == sent[:20_000]
+        frames = (256, 8192, 8192, 4096, 0)
+        assert len(answer.body) == 24 + sum(21 + size for size in frames)
+
+
 def test_pieces_travel_as_they_come(function: Function) -> None:
     _, head, body = call(function, "/pieces")
     assert (head.status, body) == (200, b"piece 0piece 1piece 2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -72,8 +72,8 @@ def seal_request(request: requests.PreparedRequest, session: bytes, *, pad: bool
     """Seal headers and body of a request in place, for a session (32 bytes).
 
     A body of bytes becomes one of bytes; any other is read and sealed piece by piece as it is
-    sent. With `pad`, the length that is sent says little about the body's. Raises UsageError for
-    headers that do not fit.
+    sent. With `pad`, the length that is sent says little about the body's; of an iterator, it
+    tells the pieces and how long they are, roughly. Raises UsageError for headers that do not fit.
     """
     inside, outside = [], CaseInsensitiveDict[str]()
     for name, value in request.headers.items():
@@ -251,12 +251,39 @@ class _OpenedBody(io.RawIOBase):
         self._response.close()
 
 
+def whole_chunks(read: Callable[[int], Any], begin: bytes = b"") -> Iterator[bytes]:
+    """Yield `begin` and what `read` returns, up to an empty piece, in pieces of CHUNK_BYTES.
+
+    The last piece is what is left. Raises UsageError if `read` returns text.
+    """
+    chunk = begin
+    while True:
+        if len(chunk) >= CHUNK_BYTES:
+            yield chunk
+            chunk = b""
+        piece = read(CHUNK_BYTES - len(chunk))
+        if not piece:
+            break
+        chunk += _binary(piece)
+    if chunk:
+        yield chunk
+
+
 def _pieces(body: Any) -> Iterator[bytes]:
     if body is None or isinstance(body, bytes):
         yield body or b""
         return
-    pieces = iter(lambda: body.read(CHUNK_BYTES), b"") if hasattr(body, "read") else body
+    if not hasattr(body, "read"):
+        pieces: Iterable[Any] = body
+    elif hasattr(body, "seekable") and body.seekable():
+        pieces = whole_chunks(body.read)
+    else:  # it may be alive: nothing is held back
+        pieces = iter(lambda: body.read(CHUNK_BYTES), b"")
     for piece in pieces:
-        if isinstance(piece, str):
-            raise UsageError("the body comes as text", hint='give bytes: open files with mode "rb"')
-        yield bytes(piece)
+        yield _binary(piece)
+
+
+def _binary(piece: Any) -> bytes:
+    if isinstance(piece, str):
+        raise UsageError("the body comes as text", hint='give bytes: open files with mode "rb"')
+    return bytes(piece)

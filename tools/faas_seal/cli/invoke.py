@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
+import select
 import sys
 import warnings
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import click
 import requests
 from faas_sealed.formats.errors import MalformedTrace, SealError
+from faas_sealed.formats.stream import CHUNK_BYTES
 
 from faas_seal.calling.addresses import check_address, function_in, in_clear, is_loopback
-from faas_seal.calling.bodies import CallResponse
+from faas_seal.calling.bodies import CallResponse, whole_chunks
 from faas_seal.calling.call import call
 from faas_seal.calling.caller import Caller
 from faas_seal.calling.problems import problem_in
@@ -127,8 +128,9 @@ def invoke(
       faas-seal invoke greet --sealed --async --session-file call.session -d 'hello'
       faas-seal open-answer --session-file call.session < callback
 
-    With --pad, the length of a sealed request says little about the body's. For answers the
-    setting seal_pad does the same.
+    With --pad, the length of a sealed request says little about the body's. A pipe is sent as
+    it is written: how many pieces arrive, and roughly how long each is, still shows. For
+    answers the setting seal_pad does the same.
 
     If the handler fails, its sealed trace is opened with the key and the sealed file in
     sealed/, and printed to standard error. Redirects are not followed.
@@ -240,7 +242,11 @@ def _hint_of_status(status: int, url: str, name: str) -> str:
 
 
 def _body(data: str | None, key: KeySource, *, as_it_comes: bool) -> bytes | Iterator[bytes]:
-    """Return the body, read from standard input unless it is given; or its pieces."""
+    """Return the body, read from standard input unless it is given; or its pieces.
+
+    A file comes in whole chunks, so that padding tells no more of it than of bytes; what else
+    there is to read comes as it has arrived.
+    """
     if data is not None:
         return data.encode()
     if key.file == "-" or sys.stdin.isatty():
@@ -250,13 +256,28 @@ def _body(data: str | None, key: KeySource, *, as_it_comes: bool) -> bytes | Ite
     note.daemon = True
     note.start()
     try:
-        begin = stdin.read(1)
+        begin: bytes = stdin.read1(CHUNK_BYTES)
     finally:
         note.cancel()
-    if as_it_comes and begin:
-        return chain([begin], iter(lambda: stdin.read1(2**16), b""))
-    whole: bytes = begin + stdin.read()
-    return whole
+    if not as_it_comes or not begin:
+        return begin + bytes(stdin.read())
+    if stdin.seekable():
+        return whole_chunks(stdin.read, begin)
+    return _arriving(stdin, begin)
+
+
+def _arriving(stdin: Any, begin: bytes) -> Iterator[bytes]:
+    """Yield `begin` and the rest of a pipe: what is there at the time, at most a chunk at once."""
+    piece = begin
+    while piece:
+        # Nothing is in the buffer of `stdin`, where select would not see it: read1 leaves none.
+        while len(piece) < CHUNK_BYTES and select.select([stdin], [], [], 0)[0]:
+            more = stdin.read1(CHUNK_BYTES - len(piece))
+            if not more:
+                break
+            piece += more
+        yield piece
+        piece = stdin.read1(CHUNK_BYTES)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -114,8 +114,9 @@ def _is_unicode(text: str) -> bool:
 class Sealer:
     """Writes one stream. Each piece that a method returns can be sent at once.
 
-    With `pad`, the length of a frame says little of what is in it; see `padded_size`. The final
-    frame is not padded, so it should be empty then.
+    With `pad`, the length of a frame says little of what is in it; see `padded_size`. Once more
+    than CHUNK_BYTES of the body have gone, it says nothing. The final frame is not padded, so it
+    should be empty then.
     """
 
     def __init__(self, key: bytes, *, pad: bool = False) -> None:
@@ -124,6 +125,7 @@ class Sealer:
         self._header = _init_push(self._state, key)
         self._started = False
         self._final = False
+        self._sent = 0  # bytes of the body
 
     def start(self, head: Head, *, final: bool = False) -> bytes:
         """Return the stream's header and the frame of its head; `final` if there is no body.
@@ -134,20 +136,23 @@ class Sealer:
             raise ValueError("the stream has been started")
         plaintext = encode_head(head)
         self._started = True
-        return self._header + self.frame(plaintext, final)
+        return self._header + self._frame(plaintext, final, padded_size(len(plaintext)))
 
-    def frame(self, plaintext: bytes, final: bool = False, *, size: int = 0) -> bytes:
-        """Return one frame of the body: at most CHUNK_BYTES, the last one `final`.
-
-        `size` is the length to which its plaintext is padded, if that is not `padded_size`.
-        """
+    def frame(self, plaintext: bytes, final: bool = False) -> bytes:
+        """Return one frame of the body: at most CHUNK_BYTES, the last one `final`."""
         if not self._started or self._final:
             raise ValueError("a frame stands between the head and the final frame")
         if len(plaintext) > CHUNK_BYTES:
             raise ValueError(f"a frame holds {CHUNK_BYTES} bytes, found {len(plaintext)}")
+        self._sent += len(plaintext)
+        size = CHUNK_BYTES if self._sent > CHUNK_BYTES else padded_size(len(plaintext))
+        return self._frame(plaintext, final, size)
+
+    def _frame(self, plaintext: bytes, final: bool, size: int) -> bytes:
+        """Return one frame, whose plaintext is filled to `size` if it is to be padded."""
         self._final = final
         tag = _FINAL if final else _MESSAGE
-        missing = (size or padded_size(len(plaintext))) - len(plaintext)
+        missing = size - len(plaintext)
         if self._pad and not final and missing:
             tag = _PADDED
             plaintext += b"\x80" + bytes(missing - 1)
@@ -156,9 +161,8 @@ class Sealer:
 
     def frames(self, plaintext: bytes) -> Iterator[bytes]:
         """Yield the frames of a piece of the body, of any length. An empty piece has no frames."""
-        size = CHUNK_BYTES if len(plaintext) > CHUNK_BYTES else 0
         for at in range(0, len(plaintext), CHUNK_BYTES):
-            yield self.frame(plaintext[at : at + CHUNK_BYTES], size=size)
+            yield self.frame(plaintext[at : at + CHUNK_BYTES])
 
 
 def padded_size(size: int) -> int:
@@ -175,7 +179,8 @@ def seal_pieces(
     """Yield a stream whose body is `pieces`, each sealed as it comes and never held back.
 
     The final frame is empty: a piece is known to be the last only after it was sent. With `pad`,
-    each piece is padded by itself, and an empty body looks like one that is not; see `Sealer`.
+    see `Sealer`, each piece is padded by itself, and an empty body looks like one that is not. A
+    body in pieces of CHUNK_BYTES, the last one perhaps shorter, then looks like the same in one.
     """
     sealer = Sealer(key, pad=pad)
     yield sealer.start(head)

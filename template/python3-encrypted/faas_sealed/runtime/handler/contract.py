@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl
 from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
+from werkzeug.wsgi import FileWrapper
 
+from faas_sealed.formats.stream import CHUNK_BYTES
 from faas_sealed.runtime.handler.body_stream import BodyStream
 from faas_sealed.runtime.shared.responses import Response
 
@@ -171,9 +173,21 @@ def sent(answer: WerkzeugResponse, environ: dict[str, Any]) -> Response:
         body: bytes | Iterable[bytes] = answer.get_data()
         answer.close()
     else:
+        _read_whole_chunks(answer.response)
         produced = _produced(answer.get_app_iter(environ))
         body = chain((next(produced, b""),), produced)
     return Response(answer.status_code, _pairs(headers), body)
+
+
+def _read_whole_chunks(body: Any) -> None:
+    """Let a file that `wrap_file` has wrapped come in chunks as large as a frame.
+
+    A padded answer then tells no more of a file than of bytes. What cannot seek may be alive: it
+    comes as it did.
+    """
+    wrapper = getattr(body, "iterable", body)  # werkzeug wraps once more for a range
+    if isinstance(wrapper, FileWrapper) and wrapper.seekable():
+        wrapper.buffer_size = CHUNK_BYTES
 
 
 def _pairs(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
