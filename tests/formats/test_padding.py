@@ -119,14 +119,13 @@ def test_a_body_in_whole_chunks_looks_like_the_same_in_one_piece() -> None:
         assert list(lengths_in(sealed(*chunks))) == list(lengths_in(sealed(body)))
 
 
-def test_pieces_behind_the_first_chunk_all_look_alike() -> None:
-    filled = CHUNK_BYTES - 10
-    first = [256, CHUNK_BYTES]
-    for size in 11, 300, 30_000, CHUNK_BYTES:
-        seen = sealed(bytes(filled), bytes(size), b"x")
-        assert list(lengths_in(seen)) == [*first, CHUNK_BYTES, CHUNK_BYTES, 0]
-    seen = sealed(bytes(filled), bytes(1), bytes(9), b"x")
-    assert list(lengths_in(seen)) == [*first, 256, 256, CHUNK_BYTES, 0]
+def test_what_follows_a_whole_chunk_is_filled_and_other_pieces_are_padded_by_themselves() -> None:
+    whole = bytes(CHUNK_BYTES)
+    for size in 1, 300, CHUNK_BYTES:
+        lengths = list(lengths_in(sealed(b"x", whole, bytes(size))))
+        assert lengths == [256, 256, CHUNK_BYTES, CHUNK_BYTES, 0]
+    seen = sealed(whole, b"x", *[b"x" * 300] * 500)
+    assert list(lengths_in(seen)) == [256, CHUNK_BYTES, CHUNK_BYTES, *[512] * 500, 0]
 
 
 def test_the_head_is_padded_too() -> None:

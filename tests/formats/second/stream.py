@@ -115,13 +115,13 @@ def padded(content: bytes, size: int) -> tuple[int, bytes]:
 def padded_frames(head: bytes, pieces: Iterable[bytes]) -> list[tuple[int, bytes]]:
     """Return the frames of a sender that hides lengths; `pieces` are sent as they come."""
     frames = [padded(head, _filled(len(head)))]
-    gone = 0
+    before = None
     for piece in pieces:
         while piece:
             content, piece = piece[:65_536], piece[65_536:]
-            gone += len(content)
-            frames.append(padded(content, 65_536 if gone > 65_536 else _filled(len(content))))
-    if gone == 0:
+            frames.append(padded(content, 65_536 if before == 65_536 else _filled(len(content))))
+            before = len(content)
+    if before is None:
         frames.append(padded(b"", 256))
     return [*frames, (FINAL, b"")]
 

@@ -114,9 +114,8 @@ def _is_unicode(text: str) -> bool:
 class Sealer:
     """Writes one stream. Each piece that a method returns can be sent at once.
 
-    With `pad`, the length of a frame says little of what is in it; see `padded_size`. Once more
-    than CHUNK_BYTES of the body have gone, it says nothing. The final frame is not padded, so it
-    should be empty then.
+    With `pad`, the length of a frame says little of what is in it; see `padded_size`. Behind a
+    whole chunk it says nothing. The final frame is not padded, so it should be empty then.
     """
 
     def __init__(self, key: bytes, *, pad: bool = False) -> None:
@@ -125,7 +124,7 @@ class Sealer:
         self._header = _init_push(self._state, key)
         self._started = False
         self._final = False
-        self._sent = 0  # bytes of the body
+        self._behind_chunk = False  # whether the frame before held CHUNK_BYTES
 
     def start(self, head: Head, *, final: bool = False) -> bytes:
         """Return the stream's header and the frame of its head; `final` if there is no body.
@@ -144,8 +143,8 @@ class Sealer:
             raise ValueError("a frame stands between the head and the final frame")
         if len(plaintext) > CHUNK_BYTES:
             raise ValueError(f"a frame holds {CHUNK_BYTES} bytes, found {len(plaintext)}")
-        self._sent += len(plaintext)
-        size = CHUNK_BYTES if self._sent > CHUNK_BYTES else padded_size(len(plaintext))
+        size = CHUNK_BYTES if self._behind_chunk else padded_size(len(plaintext))
+        self._behind_chunk = len(plaintext) == CHUNK_BYTES
         return self._frame(plaintext, final, size)
 
     def _frame(self, plaintext: bytes, final: bool, size: int) -> bytes:
