@@ -103,6 +103,18 @@ def test_a_build_folder_with_copies_in_clear_is_found(copying: Path, run: Run) -
     assert (copying / "stack.yaml").read_text() == text
 
 
+@needs_faas_cli
+def test_requirements_that_all_functions_share_are_no_copy_in_clear(
+    project: Path, run: Run
+) -> None:
+    write(project / "requirements.txt", "flask\n")
+    write(project / "stack.yaml", f"{STACK}configuration: {{copy: [./requirements.txt]}}\n")
+    run("seal")
+    assert (project / "sealed" / "greet" / "requirements.txt").read_text() == "flask\n"
+    assert built(project)["function/requirements.txt"] == b"flask\n"
+    assert "holds the source" not in run("seal").stderr
+
+
 def test_a_list_that_is_there_again_is_added_to_the_sealed_one(copying: Path, run: Run) -> None:
     run("seal")
     stack = copying / "stack.yaml"

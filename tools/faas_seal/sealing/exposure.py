@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from faas_sealed.formats.errors import SealError
 
 from faas_seal.project.keystore import FOLDER
 from faas_seal.project.secrets import FOLDER as SECRETS
-from faas_seal.project.stackfile import SEALED_FILE, StackFile
+from faas_seal.project.stackfile import SEALED_FILE, StackFile, sealed_folder
+from faas_seal.project.template import find_template
 from faas_seal.sealing.source import Source, secret_in
 
 # faas-cli copies a function's handler folder to build/NAME/function.
@@ -23,7 +27,14 @@ def left_behind(stack: StackFile, name: str) -> Path | None:
     """Return a function's build folder if a build by faas-cli has left plaintext there."""
     build = stack.folder / BUILD_FOLDER / name
     handler = build / HANDLER_FOLDER
-    copied = any((handler / path).exists() for path in stack.copied_paths)
+    # What a sealed folder or the template has is no copy.
+    others = [sealed_folder(stack.folder, name)]
+    with suppress(SealError):
+        others.append(find_template(stack.folder, stack.function(name).lang).folder / "function")
+    copied = any(
+        (handler / path).exists() and not any((other / path).exists() for other in others)
+        for path in stack.copied_paths
+    )
     if handler.is_dir() and (copied or not (handler / SEALED_FILE).exists()):
         return build
     return None
