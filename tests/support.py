@@ -236,6 +236,7 @@ def serve(
     prefix: Sequence[str] = (),
     transport: Sequence[bytes] = (),
     seed: bytes = b"",
+    created: int = 1,
     **settings: str | int,
 ) -> Iterator[Function]:
     """Seal `files` (names in the handler's folder) and serve them as the watchdog would.
@@ -247,7 +248,7 @@ def serve(
     """
     function_key, seed = os.urandom(32), seed or os.urandom(32)
     public = PrivateKey(transport[0]).public if transport else None
-    sealed = seal_files(files, function_key, seed, preload, transport=public)
+    sealed = seal_files(files, function_key, seed, preload, created=created, transport=public)
     with TemporaryDirectory() as folder:
         path = Path(folder, "function.sealed")
         secret = Path(folder, "transport")

@@ -33,7 +33,7 @@ def write(project: Path, **files: str) -> None:
 def test_each_way_to_import_the_handler_means_the_sealed_one(project: Path) -> None:
     for number, module in enumerate((".handler", "function.handler", "handler")):
         test = f"from {module} import handle\n\n\ndef test_it():\n"
-        test += "    assert handle.__globals__['__file__'] == '/sealed/function/handler.py'\n"
+        test += "    assert handle.__globals__['__file__'] == '/home/app/function/handler.py'\n"
         test += "    assert handle(None, None)['body'] == 'hello'\n"
         write(project, **{f"way{number}_test": test})
     status, output = run_tests()
@@ -103,7 +103,7 @@ def test_tests_beside_a_module_of_a_subpackage_may_import_from_it(project: Path)
     (package / "model_test.py").write_text(
         "from ..handler import handle\nfrom .model import PRICE\nfrom . import model\n\n\n"
         "def test_it():\n    assert handle and PRICE == 3\n"
-        "    assert model.__file__ == '/sealed/function/prices/model.py'\n"
+        "    assert model.__file__ == '/home/app/function/prices/model.py'\n"
     )
     status, output = run_tests()
     assert status == 0, output

@@ -247,7 +247,7 @@ def test_headers_that_would_break_the_answer_are_refused(
 def test_an_exception_is_an_error_of_the_handler(evaluate: Evaluator) -> None:
     lines = evaluate.trace("fail()").splitlines()
     assert lines[0] == "Traceback (most recent call last):"
-    assert lines[1].startswith('  File "/sealed/function/handler.py", line ')
+    assert lines[1].startswith('  File "/home/app/function/handler.py", line ')
     assert lines[1].endswith(", in handle")
     assert lines[-1] == "LookupError: no such thing"
 

@@ -220,7 +220,7 @@ def test_what_goes_wrong_is_an_error_of_the_handler(act: Actor, expression: str,
 def test_a_trace_begins_in_the_handler_and_goes_on_in_its_coroutines(act: Actor) -> None:
     lines = act.trace("fail()").splitlines()
     assert lines[0] == "Traceback (most recent call last):"
-    assert lines[1].startswith('  File "/sealed/function/handler.py", line ')
+    assert lines[1].startswith('  File "/home/app/function/handler.py", line ')
     assert lines[1].endswith(", in fail")
     assert lines[-1] == "LookupError: no such thing"
 

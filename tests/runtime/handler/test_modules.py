@@ -118,15 +118,16 @@ def test_what_is_not_in_the_package_is_not_found(evaluate: Evaluator, name: str)
     [
         ("__name__", "function.handler"),
         ("__package__", "function"),
-        ("__file__", "/sealed/function/handler.py"),
+        ("__file__", "/home/app/function/handler.py"),
         ("__doc__", "The handler's own docstring."),
         ("[__spec__.name, __spec__.origin, __spec__.parent]",
-         ["function.handler", "/sealed/function/handler.py", "function"]),
+         ["function.handler", "/home/app/function/handler.py", "function"]),
         ("__spec__.loader is __loader__", True),
-        ("function.__file__", "/sealed/function/__init__.py"),
-        ("function.__path__", ["/sealed/function"]),
+        ("function.__file__", "/home/app/function/__init__.py"),
+        ("function.__path__", ["/home/app/function"]),
         ("[hasattr(m, '__file__') for m in [importlib.import_module('function.plain')]]", [False]),
-        ("importlib.util.find_spec('function.shop.turn').origin", "/sealed/function/shop/turn.py"),
+        ("importlib.util.find_spec('function.shop.turn').origin",
+         "/home/app/function/shop/turn.py"),
         ("importlib.util.find_spec('function.nothing')", None),
         ("Basket.__module__", "function.shop.basket"),
         ("[each.name for each in pkgutil.iter_modules(function.__path__, 'x.')]",
@@ -149,7 +150,7 @@ def test_modules_know_where_they_are(evaluate: Evaluator, expression: str, value
         ("inspect.getsource(Basket)", "class Basket:\n    rate = turn.STANDARD\n"),
         ("inspect.getsource(rates)", "STANDARD = 7\n"),
         ("inspect.getsource(Point).startswith('@dataclasses.dataclass\\nclass Point')", True),
-        ("inspect.getfile(Basket)", "/sealed/function/shop/basket.py"),
+        ("inspect.getfile(Basket)", "/home/app/function/shop/basket.py"),
         ("inspect.getdoc(Point)", "A point."),
         ("inspect.getmodule(double).__name__", "function.handler"),
         ("here()", "<module>"),
@@ -172,7 +173,7 @@ def test_python_can_look_into_the_modules(
 
 def test_an_exception_while_importing_names_its_line(evaluate: Evaluator) -> None:
     trace = evaluate.trace("importlib.import_module('function.fails')")
-    assert '  File "/sealed/function/fails.py", line 1, in <module>\n' in trace
+    assert '  File "/home/app/function/fails.py", line 1, in <module>\n' in trace
     assert "    raise LookupError('at import')\n" in trace
 
 
@@ -190,7 +191,7 @@ def test_a_trace_shows_nothing_of_how_modules_are_imported(broken: str, said: st
     assert said in trace
     assert "chained" in trace
     files = re.findall(r'File "([^"]+)"', trace)
-    assert set(files) == {"/sealed/function/handler.py", "/sealed/function/broken.py"}
+    assert set(files) == {"/home/app/function/handler.py", "/home/app/function/broken.py"}
 
 
 @pytest.mark.parametrize(

@@ -376,7 +376,7 @@ def test_the_log_has_a_sealed_trace_and_no_word_in_clear(
     if "Traceback" in opened:
         first_frame = opened.partition("Traceback (most recent call last):\n")[2].splitlines()[0]
         assert re.search(
-            r'File "(/sealed/function/|/.*/concurrent/|/.*/multiprocessing/)', first_frame
+            r'File "(/home/app/function/|/.*/concurrent/|/.*/multiprocessing/)', first_frame
         )
     # The same eyes would have seen it.
     assert canaries.search.in_bytes(opened.encode(), "the opened traces") or name in (

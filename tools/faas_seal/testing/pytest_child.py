@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.util
 import sys
+import time
 import traceback
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -53,7 +54,8 @@ def main(template: str, tests: str, arguments: list[str]) -> int:
     from faas_sealed.runtime.handler import bundle_files
     from faas_sealed.runtime.handler.loader import Package, Program
 
-    bundle_files.install()
+    # What tests open by a relative path may lie beside them on the disk.
+    bundle_files.install(int(time.time()), as_home=False)
     package = Package(Program(unpack(sys.stdin.buffer.read())))
     try:
         handler = package.load()

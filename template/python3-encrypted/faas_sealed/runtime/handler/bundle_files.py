@@ -1,115 +1,98 @@
-"""The files of the bundle as a handler finds them beside `__file__`, read from memory.
-
-`open()` and `pathlib` find the files, `pkgutil` the modules among them.
-"""
+"""The files of the bundle in the function's folder, for whoever asks through Python."""
 
 from __future__ import annotations
 
-import builtins
-import errno
 import io
 import os
-import pathlib
-import posixpath
-import sys
-from collections.abc import Iterator, Mapping
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
-from faas_sealed.runtime.handler.resources import Resources
+from faas_sealed.runtime.handler.folder import changing, tree
+from faas_sealed.runtime.handler.folder.adapted import Adapted
+from faas_sealed.runtime.handler.folder.advice import note_on
+from faas_sealed.runtime.handler.folder.changing import Changing, TwoPaths
+from faas_sealed.runtime.handler.folder.current_folder import CurrentFolder
+from faas_sealed.runtime.handler.folder.importing import (
+    after_import,
+    forget_searches,
+    keep_bytecode_in_memory,
+    refuse_extensions,
+)
+from faas_sealed.runtime.handler.folder.kernel_openers import KernelOpeners
+from faas_sealed.runtime.handler.folder.listings import Listings
+from faas_sealed.runtime.handler.folder.memory_file import FileIO
+from faas_sealed.runtime.handler.folder.openers import Openers
+from faas_sealed.runtime.handler.folder.reading import Reading
+from faas_sealed.runtime.handler.folder.rebinding import rebind
+from faas_sealed.runtime.handler.folder.resolver import Resolver
+from faas_sealed.runtime.handler.folder.substitutes import (
+    AccessSubstitute,
+    PathSubstitute,
+    Substitute,
+)
 
-# Where the files seem to lie: the directory of `__file__`. That directory exists nowhere.
-ROOT = "/sealed/function"
-_ABOVE = "/sealed"
+HOME, ROOT = tree.HOME, tree.ROOT
+
+_resolver: Resolver | None = None
 
 
-def install() -> None:
-    """Put `open()` from memory in place of Python's own, for good in this process."""
-    builtins.open = _open
-    io.open = _open
-    if sys.version_info < (3, 11):  # pathlib took its own reference to io.open
-        pathlib._NormalAccessor.open = _open  # type: ignore[attr-defined]
-    sys.path_hooks.insert(0, _Folder)
+def install(created: int, *, as_home: bool = True) -> None:
+    """Put functions that know the folder in place of Python's own, for good in this process.
+
+    `created` is the time of the files, in seconds of the Unix epoch. With `as_home` the process
+    works in HOME from now on, or seems to, if there is no such folder.
+    """
+    global _resolver
+    _resolver = FileIO.resolver = resolver = Resolver(created, as_home)
+    openers = KernelOpeners(resolver)
+    rebind(_substitutes(resolver) | openers.substitutes())
+    keep_bytecode_in_memory(resolver)
+    refuse_extensions(resolver)
+    after_import(openers.after_import | Adapted(resolver).after_import)
 
 
 def show(files: Mapping[str, bytes]) -> None:
     """Let these files be found from now on, and no others; their names are relative to ROOT."""
-    _open.files = files
+    if _resolver is not None:
+        _resolver.show(files)
+        forget_searches(_resolver)
 
 
-def name_of(path: object) -> str | None:
-    """Return the name of the file that `path` leads to, or None for a file that is not shown."""
-    return _open.name_of(path)
+def note(message: str) -> str:
+    """Return a line of advice for an error's message, if it is about a file that C code misses."""
+    return "" if _resolver is None else note_on(_resolver, message)
 
 
-class _Open:
-    """`open()` from memory for the files that are shown, and as ever for all others.
-
-    A relative path counts from the folder above the package, because the process of the official
-    template works in that folder.
-    """
-
-    def __init__(self) -> None:
-        self.files: Mapping[str, bytes] = {}
-        self._plain = io.open
-
-    def name_of(self, path: object) -> str | None:
-        if not self.files or not isinstance(path, (str, os.PathLike)):
-            return None
-        text = os.fspath(path)
-        if not isinstance(text, str):
-            return None
-        name = posixpath.normpath(posixpath.join(_ABOVE, text)).removeprefix(f"{ROOT}/")
-        return name if name in self.files else None
-
-    def __call__(
-        self,
-        file: Any,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        name = self.name_of(file)
-        if name is None:
-            return self._plain(file, mode, buffering, encoding, errors, newline, *args, **kwargs)
-        if set(mode) & set("wax+"):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(file))
-        content = _File(self.files[name])
-        content.name = os.fspath(file)
-        if "b" in mode:
-            return content
-        return io.TextIOWrapper(content, encoding or "utf-8", errors, newline)
-
-
-class _File(io.BytesIO):
-    name: str
-
-
-_open = _Open()
-
-
-class _Folder:
-    """A folder of the package, for `pkgutil.iter_modules`. It finds no module to import."""
-
-    def __init__(self, path: str) -> None:
-        self._folder = path.removeprefix(ROOT).removeprefix("/")
-        if not path.startswith(ROOT) or not self._resources().files().is_dir():
-            raise ImportError
-
-    def _resources(self) -> Resources:
-        return Resources(_open.files, self._folder)
-
-    def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
-        for entry in self._resources().files().iterdir():
-            stem, _, suffix = entry.name.rpartition(".")
-            if entry.joinpath("__init__.py").is_file():
-                yield prefix + entry.name, True
-            elif suffix == "py" and stem != "__init__":
-                yield prefix + stem, False
-
-    def find_spec(self, fullname: str, target: ModuleType | None = None) -> None:
-        """Find nothing: the package's finder has looked before, and found nothing."""
+def _substitutes(resolver: Resolver) -> dict[Any, Any]:
+    """Return, for functions of Python's, those in their place."""
+    reading, changes = Reading(resolver), Changing(resolver)
+    of_paths: dict[str, Any] = {
+        **{
+            name: getattr(reading, name)
+            for name in ("access", "getxattr", "listxattr", "open", "readlink", "stat", "statvfs")
+        },
+        **dict.fromkeys(("fstat", "lstat"), reading.stat),
+        **dict.fromkeys(changing.MAKING, changes.make),
+        **dict.fromkeys(changing.CHANGING, changes.change),
+    }
+    openers, listings, current = Openers(resolver), Listings(resolver), CurrentFolder(resolver)
+    others: dict[Any, Any] = {
+        io.open: openers.open,
+        io.open_code: openers.open_code,
+        os.listdir: listings.listdir,
+        os.scandir: listings.scandir,
+        os.chdir: current.chdir,
+        os.fchdir: current.fchdir,
+        os.getcwd: current.getcwd,
+        os.getcwdb: current.getcwdb,
+        **{plain: TwoPaths(plain, resolver) for plain in changing.OF_TWO_PATHS},
+    }
+    ends = ("lstat", "readlink", *changing.WITHOUT_FOLLOWING)
+    substitutes: dict[Any, Any] = {io.FileIO: FileIO}
+    for plain, ours in others.items():
+        substitutes[plain] = Substitute(plain, ours)
+    for name, ours in of_paths.items():
+        plain = getattr(os, name)
+        kind = AccessSubstitute if name == "access" else PathSubstitute
+        substitutes[plain] = kind(plain, ours, resolver, follows=name not in ends)
+    return substitutes

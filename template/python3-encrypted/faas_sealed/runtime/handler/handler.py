@@ -11,6 +11,7 @@ from typing import IO, Any
 from werkzeug.exceptions import HTTPException
 
 from faas_sealed.runtime.handler.body_stream import BodyStream
+from faas_sealed.runtime.handler.bundle_files import HOME
 from faas_sealed.runtime.handler.contract import (
     Context,
     Event,
@@ -110,6 +111,6 @@ def flask_app() -> Any:
                 """Keep an upload in memory; Werkzeug would put 500 KB or more into a file."""
                 return io.BytesIO()
 
-        _app = Flask("__main__", static_folder=None)
+        _app = Flask("__main__", root_path=HOME, static_folder=None)
         _app.request_class = InMemory
     return _app

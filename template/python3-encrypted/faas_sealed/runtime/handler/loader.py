@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
-import os
 import sys
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from types import CodeType, ModuleType
 
 from faas_sealed.runtime.handler import bundle_files
@@ -104,7 +103,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def _spec(
         self, fullname: str, file: str | None, folder: str | None
     ) -> importlib.machinery.ModuleSpec:
-        loader = _Loader(self._program, file, folder)
+        loader = _Loader(fullname, self._program, file, folder)
         spec = importlib.machinery.ModuleSpec(
             fullname, loader, origin=file and f"{ROOT}/{file}", is_package=folder is not None
         )
@@ -118,19 +117,16 @@ class _Finder(importlib.abc.MetaPathFinder):
 _EMPTY = compile("", ROOT, "exec")
 
 
-class _Loader(importlib.abc.InspectLoader):
+class _Loader(importlib.machinery.SourceFileLoader):
     """Loads one module; `file` is None for a folder without `__init__.py`."""
 
-    def __init__(self, program: Program, file: str | None, folder: str | None) -> None:
+    def __init__(
+        self, fullname: str, program: Program, file: str | None, folder: str | None
+    ) -> None:
+        super().__init__(fullname, f"{ROOT}/{file or folder}")
         self._program = program
         self._file = file
         self._folder = folder
-
-    def exec_module(self, module: ModuleType) -> None:
-        if self._file is not None:
-            # Some callers ask linecache for a line of source by the file's name alone.
-            linecache.lazycache(f"{ROOT}/{self._file}", vars(module))
-        super().exec_module(module)
 
     def get_code(self, fullname: str) -> CodeType | None:
         if self._file is None:
@@ -148,12 +144,9 @@ class _Loader(importlib.abc.InspectLoader):
         return self._folder is not None
 
     def get_data(self, path: str) -> bytes:
-        name = bundle_files.name_of(path)
-        if name is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return self._program.files[name]
+        return Path(path).read_bytes()
 
-    def get_resource_reader(self, fullname: str) -> Resources:
+    def get_resource_reader(self, name: str | None = None) -> Resources:  # type: ignore[override]
         # A module has resources, too: the files beside it.
         folder = (self._file or "").rpartition("/")[0] if self._folder is None else self._folder
-        return Resources(self._program.files, folder)
+        return Resources(f"{ROOT}/{folder}")

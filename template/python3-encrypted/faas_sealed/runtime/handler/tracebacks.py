@@ -5,10 +5,10 @@ from __future__ import annotations
 import traceback
 from types import TracebackType
 
-from faas_sealed.runtime.handler import bundle_files, loader
+from faas_sealed.runtime.handler import bundle_files, folder, loader, resources
 from faas_sealed.runtime.handler.bundle_files import ROOT
 
-_OURS = (bundle_files.__file__, loader.__file__)
+_OURS = (bundle_files.__file__, loader.__file__, resources.__file__, *folder.__path__)
 
 
 def trace_of(error: BaseException) -> str:
@@ -19,7 +19,8 @@ def trace_of(error: BaseException) -> str:
     try:
         shown = traceback.TracebackException(type(error), error, first, compact=True)
         _leave_out_loader(shown)
-        return "".join(shown.format())
+        message = "".join(shown.format_exception_only())
+        return "".join(shown.format()) + bundle_files.note(message)
     except Exception:  # an exception class of the handler can fail in any way
         return f"{type(error).__name__}, which cannot be shown\n"
 
@@ -44,4 +45,4 @@ def _leave_out_loader(shown: traceback.TracebackException) -> None:
 
 
 def _is_loader(frame: traceback.FrameSummary) -> bool:
-    return frame.filename in _OURS or frame.filename.startswith("<frozen importlib")
+    return frame.filename.startswith((*_OURS, "<frozen importlib"))

@@ -41,7 +41,7 @@ class Inheritance:
     def prepare(cls, settings: Settings, deployed: Deployed, table: Table) -> Inheritance:
         """Import and warm up what workers need, and put hooks into this process, for good."""
         access = Access.of(deployed, settings)
-        bundle_files.install()
+        bundle_files.install(deployed.sealed.header.created)
         _preload(deployed.sealed.header.preload)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a library may have changed it
         warm_up(settings)
