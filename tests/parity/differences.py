@@ -17,6 +17,8 @@ from tests.parity.difference import (
 )
 from tests.parity.outcome import SEALED_LINES, Outcome
 
+_DATA = "/home/app/function/data"
+
 DIFFERENCES = (
     Difference(
         "Exceptions are sealed",
@@ -294,21 +296,58 @@ DIFFERENCES = (
         },
     ),
     Difference(
-        "Files are never on a disk",
-        "`open()`, `pathlib` and `importlib.resources` read the files from memory. Code that asks "
-        "the kernel does not find them, and nothing can write them.",
+        "The function's folder can only be read",
+        "The files are in memory. In python3-http the folder belongs to the user of the process, "
+        "as long as the root of the container can be written to. Write to `/tmp`.",
         {
-            "Modules and files": {
-                "[__file__]": in_json('["/sealed/function/handler.py"]\n'),
-                "[os.path.exists(os.path.join(FOLDER, 'data', 'rates.json'))]": in_json(
-                    "[false]\n"
+            "Modules and files": raised("OSError", "[write(os.path.join(FOLDER, 'new.txt'))]"),
+            "The folder: written to": {
+                **{
+                    f"fails(lambda: {call})": in_json(f'[["OSError", 30, "{path}"]]')
+                    for call, path in (
+                        ("open(p('text.txt'), 'w')", f"{_DATA}/text.txt"),
+                        ("open(p('text.txt'), 'r+b')", f"{_DATA}/text.txt"),
+                        ("open('function/data/new.txt', 'x')", "function/data/new.txt"),
+                        ("Path(p('new.txt')).write_text('x')", f"{_DATA}/new.txt"),
+                        ("os.mkdir(p('new'))", f"{_DATA}/new"),
+                        ("os.makedirs(p('newer/new'))", f"{_DATA}/newer"),
+                        ("os.remove(p('text.txt'))", f"{_DATA}/text.txt"),
+                    )
+                },
+                "[os.access(p('text.txt'), os.W_OK), os.access(DATA, os.W_OK)]": in_json(
+                    "[[false, false]]"
                 ),
-                **raised(
-                    "FileNotFoundError",
-                    "[os.listdir(os.path.join(FOLDER, 'data'))]",
-                    "[write(os.path.join(FOLDER, 'new.txt'))]",
+            },
+        },
+    ),
+    Difference(
+        "Code that opens a path in the kernel",
+        "The files are never on a disk, and the kernel does not find them. Python's own functions "
+        "do. Databases, child processes and C libraries get an error that says what to do.",
+        {
+            "The folder: opened by C code and child processes": {
+                "answers(lambda: sqlite3.connect(p('table.db')).execute('select x from t')"
+                ".fetchone())": in_json(
+                    f'["OperationalError: {_DATA}/table.db is in memory alone: copy it to /tmp, or '
+                    'deserialize() what open() reads"]'
                 ),
-            }
+                "answers(lambda: subprocess.check_output(['cat', p('text.txt')]).decode())": (
+                    in_json(
+                        f'["OSError: [Errno 95] {_DATA}/text.txt is in memory alone: hand over its '
+                        'content, as by stdin=open(...)"]'
+                    )
+                ),
+                "answers(lambda: subprocess.check_output(['cat', 'text.txt'], cwd=DATA)"
+                ".decode())": in_json(
+                    f'["OSError: [Errno 95] {_DATA} is in memory alone: no process can work '
+                    'there, or write; choose /tmp"]'
+                ),
+                "answers(lambda: importlib.resources.path('function.data', 'text.txt').__enter__()"
+                ".read_text())": in_json(
+                    f'["OSError: [Errno 95] {_DATA}/text.txt is in memory alone: read it with '
+                    'open() or read_bytes()"]'
+                ),
+            },
         },
     ),
     Difference(

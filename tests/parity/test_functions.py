@@ -16,21 +16,6 @@ from tests.parity.service import surroundings
 
 RECORD = recorded.read(recorded.FUNCTIONS_FILE)
 
-# Not yet: these fail until the runtime has the function's folder where python3-http has it. A
-# function that has come to work fails here, until it is taken out.
-AWAITED = ("page", "settings_file")
-
-
-def functions() -> list[object]:
-    return [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=[pytest.mark.xfail(strict=True)] if each.name in AWAITED else [],
-        )
-        for each in FUNCTIONS
-    ]
-
 
 @pytest.fixture(scope="module")
 def environ() -> Iterator[Mapping[str, str]]:
@@ -38,7 +23,7 @@ def environ() -> Iterator[Mapping[str, str]]:
         yield environ
 
 
-@pytest.mark.parametrize("function", functions())
+@pytest.mark.parametrize("function", [pytest.param(each, id=each.name) for each in FUNCTIONS])
 def test_a_published_function_answers_as_with_python3_http(
     function: Group, environ: Mapping[str, str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.parity.cases import events, flask, programs, values
+from tests.parity.cases import events, flask, folder, programs, values
 
 GROUPS = (
     values.RETURNED,
@@ -20,4 +20,5 @@ GROUPS = (
     flask.REQUEST,
     flask.POSTED,
     *programs.GROUPS,
+    *folder.GROUPS,
 )

@@ -1,0 +1,4 @@
+from importlib.metadata import version
+from .inner import VALUE
+
+__version__ = version("vendored")

@@ -1,0 +1,5 @@
+VALUE = 7
+
+
+def fails():
+    raise LookupError("vendored")
