@@ -17,7 +17,7 @@ Traffic = Callable[[Client], None]
 
 
 def answers(client: Client) -> None:
-    for act in ("answer", "from_data", "answer"):
+    for act in ("answer", "from_data", "from_descriptors", "by_path", "answer"):
         assert client.call(act).status == 200
     with ThreadPoolExecutor(8) as clients:
         calls = clients.map(lambda _: client.call("answer"), range(16))

@@ -6,8 +6,10 @@ import asyncio
 import ctypes
 import importlib
 import logging
+import mmap
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -44,6 +46,24 @@ def from_data(event: Any) -> str:
     beside = Path(__file__).parent / "CANARY_data_file.txt"
     with open(beside) as file:  # noqa: PTH123
         return f"{len(file.read())} {len(data())}"
+
+
+def from_descriptors(event: Any) -> str:
+    """Read the file as the kernel does, and leave one of its descriptors open."""
+    beside = Path(__file__).parent / "CANARY_data_file.txt"
+    with beside.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+        size = len(memory[:])
+    descriptor = os.open(beside, os.O_RDONLY)
+    return f"{size} {len(os.read(descriptor, 9999))}"
+
+
+def by_path(event: Any) -> list[Any]:
+    """Import modules by their paths, in each way."""
+    folder = Path(__file__).parent / "CANARY_package"
+    sys.path.insert(0, str(folder))
+    imported = importlib.import_module("CANARY_module")
+    ran = runpy.run_path(str(folder / "CANARY_module.py"))
+    return [imported.CANARY_function(b"x").decode(), len(ran)]
 
 
 def say(event: Any) -> None:
