@@ -91,3 +91,5 @@ def test_modules_of_its_own_are_no_libraries() -> None:
         "shop/till.py": "import handler",
     }
     assert own_modules(parsed(files)) == ("handler", "shop", "words")
+    for line in ("import sys\nsys.path.insert(0, HERE)", "from sys import path"):
+        assert own_modules(parsed({**files, "late.py": line})) == ()

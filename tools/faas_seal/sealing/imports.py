@@ -54,8 +54,11 @@ def libraries(files: Iterable[str], modules: Iterable[ast.Module]) -> tuple[str,
 def own_modules(modules: Mapping[str, ast.Module]) -> tuple[str, ...]:
     """Return the modules, given by file name, that are imported as if they were libraries.
 
-    They are modules of the package `function`, and found only as such.
+    They are modules of the package `function`, and found only as such, unless the code adds their
+    folder to `sys.path`.
     """
+    if any(_names_search_path(module) for module in modules.values()):
+        return ()
     own = {name.partition("/")[0].removesuffix(".py") for name in modules}
     return tuple(sorted(own & _imported(modules.values()) - STANDARD_LIBRARY))
 
@@ -128,6 +131,15 @@ def _imported_by(module: ast.Module) -> Iterator[str]:
 
 def _has_coroutines(module: ast.Module) -> bool:
     return any(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(module))
+
+
+def _names_search_path(module: ast.Module) -> bool:
+    """Tell whether a module says `sys.path`, or takes it from `sys`."""
+    return any(
+        (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.path")
+        or (isinstance(node, ast.ImportFrom) and node.module == "sys")
+        for node in ast.walk(module)
+    )
 
 
 def _normal(name: str) -> str:

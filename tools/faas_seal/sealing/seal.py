@@ -20,6 +20,7 @@ from faas_seal.project.stack_edits import SEALED_COPIES
 from faas_seal.project.stackfile import StackFile
 from faas_seal.sealing.exposure import password_in, warnings_for, warnings_of_project
 from faas_seal.sealing.imports import unexplained
+from faas_seal.sealing.kernel_paths import kernel_paths
 from faas_seal.sealing.options import SealOptions
 from faas_seal.sealing.plan import Plan, make_plan
 from faas_seal.sealing.python_source import THIS_PYTHON
@@ -70,6 +71,8 @@ class Seal:
             yield f"{name} imports {', '.join(gone)}, which Python {version} does not have"
         for module in plan.source.own_modules:
             yield f"{name} imports {module}, a module of its own: from .{module} import …"
+        for line in kernel_paths(plan.source.files, plan.source.trees):
+            yield f"{name}: {line}"
         function = self.after.function(name)
         if plan.transport is None and function.environment.get("seal_transport"):
             yield (
