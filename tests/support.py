@@ -24,6 +24,7 @@ from faas_sealed.formats.bundle import pack
 from faas_sealed.formats.file import Recipient, SealedFile, seal
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import AUTHOR_PUBLIC, FUNCTION_KEY, TRANSPORT_SEED
+from faas_sealed.formats.stream import CONTENT_TYPE, Head, Opener, decode_head, response_key
 from faas_sealed.formats.token import KeyToken, check_path, request_binding, seal_token
 from faas_sealed.formats.trace import open_trace
 
@@ -198,6 +199,16 @@ def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
     answer = Answer(response.status, response.getheaders(), response.read())
     response.close()
     return answer
+
+
+def opened(answer: Answer, session: bytes) -> tuple[Head, bytes]:
+    """Return head and body of an answer that has come sealed for a session (32 bytes)."""
+    assert answer.header("Content-Type") == CONTENT_TYPE, answer.body
+    opener = Opener(response_key(session))
+    body = b"".join(opener.feed(answer.body))
+    opener.finish()
+    assert opener.head is not None
+    return decode_head(opener.head, response=True), body
 
 
 def seal_files(

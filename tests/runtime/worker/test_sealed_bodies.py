@@ -20,7 +20,7 @@ from faas_sealed.formats.stream import (
     seal_pieces,
 )
 
-from tests.support import Answer, Function, read_answer, serve
+from tests.support import Answer, Function, opened, read_answer, serve
 
 HANDLER = {
     "handler.py": """\
@@ -68,16 +68,6 @@ def streaming() -> Iterator[Function]:
 
 def request_stream(session: bytes, body: bytes, *headers: tuple[str, str]) -> bytes:
     return b"".join(seal_pieces(request_key(session), Head(headers), [body]))
-
-
-def opened(answer: Answer, session: bytes) -> tuple[Head, bytes]:
-    """Return head and body of an answer's stream."""
-    assert answer.header("Content-Type") == CONTENT_TYPE, answer.body
-    opener = Opener(response_key(session))
-    body = b"".join(opener.feed(answer.body))
-    opener.finish()
-    assert opener.head is not None
-    return decode_head(opener.head, response=True), body
 
 
 def call(

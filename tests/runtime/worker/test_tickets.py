@@ -15,12 +15,8 @@ from faas_sealed.formats.errors import MalformedKey
 from faas_sealed.formats.hpke import PrivateKey
 from faas_sealed.formats.keys import key_id
 from faas_sealed.formats.stream import (
-    CONTENT_TYPE,
     Head,
-    Opener,
-    decode_head,
     request_key,
-    response_key,
     seal_pieces,
 )
 from faas_sealed.formats.ticket import (
@@ -34,7 +30,7 @@ from faas_sealed.formats.ticket import (
 from faas_sealed.formats.token import KeyToken, request_binding, seal_token, token_id
 from faas_sealed.formats.wire import TICKET_HEADER
 
-from tests.support import Answer, Function, read_answer, serve, wait_until
+from tests.support import Answer, Function, opened, read_answer, serve, wait_until
 
 HANDLER = {
     "handler.py": """\
@@ -93,16 +89,6 @@ def resumed(
 def binding(target: str, method: str, body: bytes) -> bytes:
     path, _, query = target.partition("?")
     return request_binding(method, path, query.encode(), hashlib.sha256(body).digest())
-
-
-def opened(answer: Answer, session: bytes) -> tuple[Head, bytes]:
-    """Return head and body of a sealed answer."""
-    assert answer.header("Content-Type") == CONTENT_TYPE, answer.body
-    opener = Opener(response_key(session))
-    body = b"".join(opener.feed(answer.body))
-    opener.finish()
-    assert opener.head is not None
-    return decode_head(opener.head, response=True), body
 
 
 def stream(session: bytes, body: bytes = b"") -> bytes:

@@ -36,6 +36,7 @@ _CALL_ID = re.compile(r"[0-9A-Za-z._:-]{1,64}")
 DEADLINE_MARGIN = 0.1
 # The least time for sending an answer, however late the answer comes.
 ANSWER_SECONDS = 1.0
+_TICKET_NAME = TICKET_HEADER.lower()
 
 
 class Exchange:
@@ -179,16 +180,13 @@ class Exchange:
     def _finished(self, response: Response) -> Response:
         """Return an answer as it is sent: with the ticket that is due, and sealed in a session."""
         # The handler must not be able to pass off a ticket of its own.
-        dropped = {TICKET_HEADER.lower()}
-        own = []
+        headers = _without(response.headers, _TICKET_NAME)
         if self._ticket:
-            own = [(TICKET_HEADER, self._ticket)]
+            headers.append((TICKET_HEADER, self._ticket))
             if self._session is None:
-                dropped.add("cache-control")
-                own.append(("Cache-Control", "no-store"))
-        response.headers = [
-            pair for pair in response.headers if pair[0].lower() not in dropped
-        ] + own
+                headers = _without(headers, "cache-control")
+                headers.append(("Cache-Control", "no-store"))
+        response.headers = headers
         if self._session is None:
             return response
         return seal_response(response, self._session, pad=self._settings.pad)
@@ -250,6 +248,11 @@ class Exchange:
     def _ask_for_time(self) -> None:
         self._slow = True
         self._link.ask(Verb.SLOW)
+
+
+def _without(headers: list[tuple[str, str]], name: str) -> list[tuple[str, str]]:
+    """Return the headers but those of a name, which is in small letters."""
+    return [pair for pair in headers if pair[0].lower() != name]
 
 
 def _can_carry_another(request: Request, response: Response) -> bool:

@@ -22,15 +22,14 @@ from faas_sealed.runtime.worker.request import Request
 
 # The body of an answer with one of these statuses would be dropped on the way.
 _BODILESS = (204, 205, 304)
+_OF_THE_WAY = "HOST|X_CALL_ID|X_FORWARDED_.*|X_START_TIME"
 # What the handler sees of the headers outside: those that gateways, proxies and queues set.
 # Whoever is on the way could put any other beside the sealed ones.
-_OUTER = re.compile(
-    "HOST|X_CALL_ID|X_CALLBACK_URL|X_FORWARDED_.*|X_START_TIME|TRACEPARENT|TRACESTATE"
-)
+_OUTER = re.compile(f"{_OF_THE_WAY}|X_CALLBACK_URL|TRACEPARENT|TRACESTATE")
 # Headers about the connection, the key and the way here: no sealed body can set these.
 _OUTER_ONLY = re.compile(
-    "CONNECTION|CONTENT_LENGTH|EXPECT|HOST|TRANSFER_ENCODING|X_FUNCTION_KEY"
-    "|FORWARDED|X_FORWARDED_.*|X_REAL_IP|X_CALL_ID|X_START_TIME"
+    f"{_OF_THE_WAY}|CONNECTION|CONTENT_LENGTH|EXPECT|FORWARDED|TRANSFER_ENCODING"
+    "|X_FUNCTION_KEY|X_REAL_IP"
 )
 
 
